@@ -1,0 +1,77 @@
+# ditto-rt: `make run` starts the daemon, `make test` runs every test; see `make help`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+WORKERS ?= 2
+ARGS ?=
+
+# One thread each: two test processes with two threads each fight over two cores.
+THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: help run test lint format train bench docs patches install hooks clean distclean
+
+help: ## show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.stamp-run ## install what is missing and start the daemon (ARGS="--config my.toml")
+	@$(BIN)/ditto-rt serve $(ARGS)
+
+install: $(VENV)/.stamp-dev ## install everything that development needs
+
+test: $(VENV)/.stamp-dev ## run all tests on two cores (ARGS="-k osc" picks some)
+	@$(THREADS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
+
+lint: $(VENV)/.stamp-dev ## ruff and mypy, as .ci/run does
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.stamp-dev ## let ruff arrange the sources
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+train: $(VENV)/.stamp-dev ## train the built-in model anew (hours; resumes where it stopped)
+	$(BIN)/ditto-rt train $(ARGS)
+
+bench: $(VENV)/.stamp-dev ## measure the figures of docs/results.md on this machine
+	$(THREADS) $(BIN)/ditto-rt bench $(ARGS)
+
+docs: $(VENV)/.stamp-dev ## write docs/protocol.md from the message table
+	$(BIN)/python -m daemon.document > docs/protocol.md.new
+	mv docs/protocol.md.new docs/protocol.md
+
+patches: $(VENV)/.stamp-dev ## write the Max and Pure Data patches from max_patches/make_patches.py
+	$(BIN)/python max_patches/make_patches.py
+
+hooks: $(VENV)/.stamp-dev ## check each commit with ruff and mypy (needs the pre-commit program)
+	pre-commit install
+
+clean: ## remove caches and build folders
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	find ditto_rt daemon tests max_patches -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean ## remove the virtual environment too
+	rm -rf $(VENV)
+
+# torch goes in first and by itself: the same pin then gives the CUDA build on Linux, the Metal
+# build on a Mac, or the CPU build where only that is offered, before anything else can pull one in.
+$(VENV)/.stamp-torch:
+	@python=$$(bash .ci/find-python); \
+	echo "Making $(VENV) with $$($$python --version); torch takes a few minutes the first time."; \
+	$$python -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install $(TORCH)
+	@touch $@
+
+$(VENV)/.stamp-run: pyproject.toml $(VENV)/.stamp-torch
+	$(BIN)/python -m pip install --quiet -e .
+	@touch $@
+
+$(VENV)/.stamp-dev: pyproject.toml $(VENV)/.stamp-torch
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	@touch $@ $(VENV)/.stamp-run
