@@ -11,8 +11,6 @@ from math import isfinite, log, sqrt
 import torch
 from torch import Tensor
 
-from ditto_rt.errors import DittoError
-
 State = tuple[Tensor, ...]
 Update = Callable[[Tensor, Tensor, State], tuple[Tensor, State]]
 """(x, gradient, state) -> (new x, new state); the first state is the empty tuple."""
@@ -33,10 +31,11 @@ class Step:
     best: bool
 
 
-class Diverged(DittoError):
-    """A loss or gradient that is not a number; `best` is the best step before it, if any."""
+class Diverged(ArithmeticError):
+    """A loss or gradient that is not a number; `best` is the best step before it, if any.
 
-    code = "diverged"
+    Raised and not passed over: a search that stops early without a word looks like one that ended.
+    """
 
     def __init__(self, what: str, index: int, best: Step | None) -> None:
         """Say what was not finite, and at which step."""
@@ -87,10 +86,51 @@ def normalised(learning_rate: float = 0.05, momentum: float = 0.9) -> Update:
     return update
 
 
+def lbfgs(learning_rate: float = 0.2, memory: int = 10) -> Update:
+    """Return limited-memory BFGS (Nocedal and Wright 2006, Algorithm 7.4) without a line search.
+
+    `learning_rate` is the largest change of x, in root mean square, that one step may make.
+    """
+
+    def update(x: Tensor, gradient: Tensor, state: State) -> tuple[Tensor, State]:
+        s_MD = y_MD = x.new_zeros((0, x.numel()))
+        if state:
+            x_old, gradient_old, s_MD, y_MD = state
+            s, y = (x - x_old).flatten(), (gradient - gradient_old).flatten()
+            # A pair of negative curvature would turn the direction uphill.
+            if s @ y > 0:
+                s_MD, y_MD = torch.cat([s_MD, s[None]]), torch.cat([y_MD, y[None]])
+        s_MD, y_MD = s_MD[-memory:], y_MD[-memory:]
+        direction = _two_loops(gradient.flatten(), s_MD, y_MD).view_as(x)
+        size = direction.norm() / sqrt(x.numel())
+        # Without curvature the gradient gives only a direction: go the whole length.
+        shrink = learning_rate / size.clamp_min(torch.finfo(x.dtype).tiny)
+        shrink = shrink.clamp_max(1) if len(s_MD) else shrink
+        return x - shrink * direction, (x, gradient, s_MD, y_MD)
+
+    return update
+
+
+def _two_loops(gradient_D: Tensor, s_MD: Tensor, y_MD: Tensor) -> Tensor:
+    # The inverse Hessian of the last M pairs times the gradient.
+    pairs = [(s, y, 1 / (s @ y)) for s, y in zip(s_MD, y_MD, strict=True)]
+    direction, shares = gradient_D, list[Tensor]()
+    for s, y, rho in reversed(pairs):
+        shares.append(rho * (s @ direction))
+        direction = direction - shares[-1] * y
+    if pairs:
+        s, y, _ = pairs[-1]
+        direction = direction * (s @ y) / (y @ y)
+    for (s, y, rho), share in zip(pairs, reversed(shares), strict=True):
+        direction = direction + s * (share - rho * (y @ direction))
+    return direction
+
+
 UPDATES: Mapping[str, Callable[[float], Update]] = {
     "adam": adam,
     "nesterov": nesterov,
     "normalised": normalised,
+    "lbfgs": lbfgs,
 }
 """Update rules by name; each takes its learning rate."""
 
