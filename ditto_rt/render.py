@@ -1,0 +1,193 @@
+"""One job from specification to finished take: search, decode, close the loop, measure.
+
+B batch, C channels, H height, W latent steps, N samples.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import soxr
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ditto_rt import schedule
+from ditto_rt.assemble import Target, assemble, reference_latent
+from ditto_rt.layout import Layout, lay_out
+from ditto_rt.measure import measure
+from ditto_rt.model import Conditioning, Model
+from ditto_rt.optimise import Settings, Step, adam, optimise
+from ditto_rt.sampling import Denoise, draw_noise, guided, sample
+from ditto_rt.spec import Job, Report
+from ditto_rt.tags import Tags
+from ditto_rt.timing import close_loop
+
+# The paper's iterations (section 5): 70, and 150 where melody or structure is asked.
+ITERATIONS, LONG_ITERATIONS = 70, 150
+PATIENCE, LEAST_GAIN = 25, 0.005
+# A variation keeps the bars and sections of its source and draws the rest anew.
+VARY_FROM = 0.7
+# Above so many sampler steps the search keeps one step's activations at a time.
+CHECKPOINT_ABOVE = 8
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: 0 to 1, and the search's latest loss where there is a search."""
+
+    fraction: float
+    loss: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A finished take and what it measures."""
+
+    audio_N: NDArray[np.float32]
+    rate_hz: int
+    report: Report
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """The way from x_T to x_0 for one job: a function of x_T alone."""
+
+    denoise: Denoise
+    job: Job
+    noise_SBCHW: Tensor | None
+    base_BCHW: Tensor | None
+
+    def generate(self, x_T: Tensor, steps: int) -> Tensor:
+        """Return x_0; a variation starts from its source, noised by x_T, part of the way."""
+        start = 1.0 if self.base_BCHW is None else VARY_FROM
+        times_S = schedule.times(steps, start, device=x_T.device, dtype=x_T.dtype)
+        if self.base_BCHW is not None:
+            x_T = schedule.diffuse(self.base_BCHW, x_T, times_S[0])
+        return sample(
+            self.denoise,
+            x_T,
+            times_S,
+            self.job.quality.sampler,
+            self.noise_SBCHW,
+            checkpointed=steps > CHECKPOINT_ABOVE and torch.is_grad_enabled(),
+        )
+
+
+def iterations_of(job: Job) -> int:
+    """Return how many iterations a job's search may take; 0 where nothing is asked."""
+    asked = (job.region, job.intensity, job.melody, job.structure, job.loop)
+    if all(one is None for one in asked) or (
+        job.region and not any(asked[1:]) and job.region.mode == "vary"
+    ):
+        return 0
+    if job.quality.iterations is not None:
+        return job.quality.iterations
+    return LONG_ITERATIONS if job.melody or job.structure else ITERATIONS
+
+
+def render(job: Job, model: Model, output_rate_hz: int) -> Iterator[Progress | Take]:
+    """Yield progress and, last, the take. The caller cancels by leaving the loop.
+
+    Raises BadFile, BadRegion, BadTarget for what the job's files and targets cannot give.
+    """
+    started = time.perf_counter()
+    layout = lay_out(job, model.sample_rate_hz, output_rate_hz)
+    x_T, path = _prepare(job, layout, model)
+    losses: list[float] = []
+    x0_BCHW: Tensor | None = None
+    if iterations_of(job):
+        target = assemble(job, layout, model)
+        for step, share in _search(job, model, x_T, path, target):
+            losses.append(step.total)
+            x0_BCHW = step.x_0 if step.best else x0_BCHW
+            yield Progress(share, step.total)
+    if x0_BCHW is None:
+        yield Progress(0.0, None)
+        with torch.inference_mode():
+            x0_BCHW = path.generate(x_T, job.quality.steps)
+    with torch.inference_mode():
+        audio_N = model.decode(x0_BCHW)[0].float().cpu().numpy()
+    take_N = finish(audio_N, layout, model.sample_rate_hz, output_rate_hz)
+    measured = measure(take_N, output_rate_hz, job)
+    report = Report(
+        sample_rate=output_rate_hz,
+        frames=len(take_N),
+        seconds=len(take_N) / output_rate_hz,
+        wall_s=time.perf_counter() - started,
+        iterations=max(0, len(losses) - 1),
+        loss=tuple(losses),
+        model=model.name,
+        device=str(model.device),
+        seam=measured.seam,
+        intensity=measured.intensity,
+        melody=measured.melody,
+        structure=measured.structure,
+    )
+    yield Take(take_N, output_rate_hz, report)
+
+
+def _prepare(job: Job, layout: Layout, model: Model) -> tuple[Tensor, _Path]:
+    shape = (1, *model.latent_shape(layout.total))
+    # Drawn on the CPU, so that a seed means the same on every device.
+    generator = torch.Generator().manual_seed(job.seed)
+    x_T = torch.randn(shape, generator=generator).to(model.device)
+    most = max(job.quality.steps, job.quality.search_steps)
+    stochastic = job.quality.sampler == "ddpm"
+    noise_SBCHW = draw_noise(x_T, most, generator) if stochastic else None
+    vary = job.region is not None and job.region.mode == "vary"
+    base_BCHW = reference_latent(layout, model) if vary else None
+    denoise = guided(model, _conditioning(job, layout, model, shape[-1]), job.quality.guidance)
+    return x_T, _Path(denoise, job, noise_SBCHW, base_BCHW)
+
+
+def _conditioning(job: Job, layout: Layout, model: Model, width: int) -> Conditioning:
+    before_beats = layout.lead / model.sample_rate_hz * job.bpm / 60.0
+    with torch.inference_mode(False), torch.no_grad():
+        return model.condition(Tags(job.genre, job.mood), job.bpm, -before_beats, width)
+
+
+def _search(
+    job: Job, model: Model, x_T: Tensor, path: _Path, target: Target
+) -> Iterator[tuple[Step, float]]:
+    # Stops early once the loss has stood still for a while.
+    most = iterations_of(job)
+    settings = Settings(iterations=most, update=adam(job.quality.learning_rate))
+    reached, since = float("inf"), 0
+    for step in optimise(
+        x_T,
+        lambda x: path.generate(x, job.quality.search_steps),
+        lambda x_0: target.loss(model, x_0),
+        settings,
+    ):
+        gained = step.total < reached - LEAST_GAIN * abs(reached) or reached == float("inf")
+        reached, since = (step.total, 0) if gained else (reached, since + 1)
+        yield step, (step.index + 1) / (most + 1)
+        if since >= PATIENCE:
+            return
+
+
+def finish(
+    audio_N: NDArray[np.float32], layout: Layout, rate_hz: int, output_rate_hz: int
+) -> NDArray[np.float32]:
+    """Return the take at the output rate, exactly `out_frames` long, its loop closed.
+
+    Peaks are bent below full scale, softly from -1 dB up.
+    """
+    whole_N = soxr.resample(audio_N, rate_hz, output_rate_hz, "VHQ")
+    first = round(layout.lead / rate_hz * output_rate_hz)
+    missing = first + layout.out_frames - len(whole_N)
+    whole_N = np.pad(whole_N, (0, max(0, missing)), mode="edge")
+    fade = layout.fade_frames if layout.closed else 0
+    body_N = whole_N[first - fade : first + layout.out_frames]
+    closed_N = np.roll(close_loop(body_N, layout.out_frames, fade), -fade)
+    return soft_limit(closed_N).astype(np.float32)
+
+
+def soft_limit(audio_N: NDArray[np.float32], knee: float = 0.89) -> NDArray[np.float32]:
+    """Leave samples below the knee alone and bend those above it towards 1."""
+    size = np.abs(audio_N)
+    over = np.maximum(size - knee, 0.0) / (1.0 - knee)
+    bent = np.minimum(size, knee) + (1.0 - knee) * np.tanh(over)
+    return np.asarray(np.sign(audio_N) * bent, np.float32)

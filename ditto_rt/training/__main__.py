@@ -1,0 +1,92 @@
+"""Train the built-in model: `python -m ditto_rt.training --help`. Each stage resumes."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ditto_rt.devices import choose, set_numerics
+from ditto_rt.training import stages
+from ditto_rt.training.export import export
+from ditto_rt.training.loop import Plan, Run
+from ditto_rt.training.shards import make_shards
+
+app = typer.Typer(help=__doc__, no_args_is_help=True)
+console = Console()
+
+Folder = Annotated[Path, typer.Option(help="Where corpus and checkpoints are kept.")]
+Minutes = Annotated[float | None, typer.Option(help="Stop after so many minutes; resumes later.")]
+Threads = Annotated[int, typer.Option(help="CPU threads.")]
+Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+WORK = Path("work_training")
+
+
+def _tell(name: str, run: Run) -> None:
+    last = run.history[-1][1] if run.history else float("nan")
+    console.print(f"{name}: {run.step} steps, {run.seconds / 60:.1f} minutes, loss {last:.4f}")
+
+
+@app.command()
+def corpus(folder: Folder = WORK, clips: int = 4000, workers: int = os.cpu_count() or 1) -> None:
+    """Compose and render the training clips."""
+    make_shards(folder / "corpus", clips, workers)
+
+
+@app.command()
+def latent(folder: Folder = WORK, threads: Threads = 1) -> None:
+    """Fit the latent and encode the corpus."""
+    set_numerics(threads)
+    kept = stages.fit_latent(folder / "corpus", folder)
+    console.print(f"latent: {100 * kept:.1f} % of the variance kept")
+
+
+@app.command()
+def vocoder(
+    folder: Folder = WORK,
+    steps: int = 20_000,
+    minutes: Minutes = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Train the vocoder."""
+    set_numerics(threads)
+    plan = Plan(steps, 1e-3, minutes=minutes)
+    _tell("vocoder", stages.train_vocoder(folder / "corpus", folder, plan, choose(device)))
+
+
+@app.command()
+def denoiser(  # noqa: PLR0913 - one option for each thing a user may want to change
+    folder: Folder = WORK,
+    steps: int = 10_000,
+    batch: int = 16,
+    minutes: Minutes = None,
+    threads: Threads = 1,
+    device: Device = "auto",
+) -> None:
+    """Train the denoiser."""
+    set_numerics(threads)
+    plan = Plan(steps, 1e-3, minutes=minutes)
+    _tell("denoiser", stages.train_denoiser(folder, plan, choose(device), batch))
+
+
+@app.command("export")
+def export_weights(folder: Folder = WORK) -> None:
+    """Write the averaged weights into the package in half precision."""
+    for path, size in export(folder).items():
+        console.print(f"{path}: {size / 2**20:.2f} MiB")
+
+
+@app.command("all")
+def everything(folder: Folder = WORK, device: Device = "auto", threads: Threads = 2) -> None:
+    """Run every stage from corpus to shipped weights."""
+    corpus(folder)
+    latent(folder, threads)
+    vocoder(folder, threads=threads, device=device)
+    denoiser(folder, threads=threads, device=device)
+    export_weights(folder)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,118 @@
+"""One training loop for every network: resumable, averaged, with a bar that tells time left."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+WARM_UP_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast to train. `minutes` ends a run early; it resumes where it stopped."""
+
+    steps: int
+    learning_rate: float
+    ema: float = 0.999
+    save_every_s: float = 120.0
+    minutes: float | None = None
+
+
+def _rate(plan: Plan, step: int) -> float:
+    # Warm up, hold, then fall linearly to a tenth over the last third.
+    rise = min(1.0, (step + 1) / WARM_UP_STEPS)
+    fall = min(1.0, 0.1 + 0.9 * (plan.steps - step) / (plan.steps / 3.0))
+    return plan.learning_rate * rise * fall
+
+
+class Run:
+    """Owns a network, its running average and optimiser, and their file on disk."""
+
+    def __init__(self, network: nn.Module, plan: Plan, path: Path) -> None:
+        """Resume from `path` where it exists, to the step and with the optimiser's state."""
+        self.network, self.plan, self.path = network, plan, path
+        self.optimiser = torch.optim.AdamW(
+            network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
+        )
+        self.average = {name: p.detach().clone() for name, p in network.named_parameters()}
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[tuple[int, float]] = []
+        if path.exists():
+            self._load(torch.load(path, weights_only=True))
+
+    def _load(self, saved: dict[str, Any]) -> None:
+        self.network.load_state_dict(saved["network"])
+        self.optimiser.load_state_dict(saved["optimiser"])
+        self.average = saved["average"]
+        self.step, self.seconds = saved["step"], saved["seconds"]
+        self.history = [tuple(row) for row in saved["history"]]
+        torch.set_rng_state(saved["rng"])
+
+    def save(self) -> None:
+        """Write the whole state, whole or not at all."""
+        part = self.path.with_suffix(".part")
+        torch.save(
+            {
+                "network": self.network.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "average": self.average,
+                "step": self.step,
+                "seconds": self.seconds,
+                "history": self.history,
+                "rng": torch.get_rng_state(),
+            },
+            part,
+        )
+        part.rename(self.path)
+
+    def averaged(self) -> dict[str, Tensor]:
+        """Return the network's state with averaged weights."""
+        return {**self.network.state_dict(), **self.average}
+
+    def advance(self, loss: Tensor) -> None:
+        """Take one optimiser step down `loss` and move the average."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        for group in self.optimiser.param_groups:
+            group["lr"] = _rate(self.plan, self.step)
+        self.optimiser.step()
+        # A short memory at first, so that the average forgets the random start.
+        keep = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for name, parameter in self.network.named_parameters():
+                self.average[name].lerp_(parameter, 1.0 - keep)
+        self.step += 1
+
+
+def train(run: Run, loss_of: Callable[[], Tensor], title: str) -> None:
+    """Train until the plan's steps or minutes are over; `loss_of` draws a batch each call."""
+    started = saved = time.monotonic()
+    smooth: float | None = None
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn()) as bar:
+        task = bar.add_task(title, total=run.plan.steps, completed=run.step)
+        while run.step < run.plan.steps:
+            before = time.monotonic()
+            loss = loss_of()
+            run.advance(loss)
+            value = float(loss.detach())
+            smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
+            now = time.monotonic()
+            run.seconds += now - before
+            bar.update(task, completed=run.step, description=f"{title} loss {smooth:.4f}")
+            if run.step % 50 == 0:
+                run.history.append((run.step, smooth))
+            if now - saved > run.plan.save_every_s:
+                run.save()
+                saved = now
+            if run.plan.minutes is not None and now - started > 60.0 * run.plan.minutes:
+                break
+    run.save()
