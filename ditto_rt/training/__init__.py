@@ -1,0 +1,1 @@
+"""Training: the corpus, and what fits the built-in models to it."""
