@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from ditto_rt.training.corpus.oscillators import RATE_HZ, Floats
@@ -35,12 +36,12 @@ def _noise(count: int, low_hz: float, high_hz: float, rng: Rng) -> Floats:
     return np.asarray(sosfilt(band, rng.standard_normal(count)), dtype=np.float32)
 
 
-def _finish(shot_N: Floats) -> Floats:
+def _finish(shot_N: NDArray[np.floating]) -> Floats:
     """Scale to a peak of 1 and fade the last 5 ms, so that a cut tail does not click."""
     fade = min(220, len(shot_N))
     shot_N = shot_N.astype(np.float32)
     shot_N[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return shot_N / np.abs(shot_N).max()
+    return np.asarray(shot_N / np.abs(shot_N).max(), dtype=np.float32)
 
 
 def kick(style: KitStyle, rng: Rng) -> Floats:

@@ -80,7 +80,8 @@ def ducking(kicks: list[int], count: int, depth: float, release_s: float) -> Flo
     since = np.arange(count) - np.repeat(starts[:-1], np.diff(starts))
     dip = np.exp(-((since / (release_s * RATE_HZ)) ** 2)) * np.minimum(since / 150, 1)
     ducked = np.isin(starts[:-1], kicks)
-    return (1 - depth * dip * np.repeat(ducked, np.diff(starts))).astype(np.float32)
+    dipped = dip * np.repeat(ducked, np.diff(starts))
+    return np.asarray(1 - depth * dipped, dtype=np.float32)
 
 
 def saturate(audio_N: Floats, drive: float) -> Floats:
@@ -92,7 +93,8 @@ def soft_clip(audio_N: Floats) -> Floats:
     """Bend what passes 0.8 so that nothing passes 0.99; leave the rest untouched."""
     size = np.abs(audio_N)
     bent = 0.8 + 0.19 * np.tanh((size - 0.8) / 0.19)
-    return np.where(size > 0.8, np.sign(audio_N) * bent, audio_N).astype(np.float32)
+    clipped = np.where(size > 0.8, np.sign(audio_N) * bent, audio_N)
+    return np.asarray(clipped, dtype=np.float32)
 
 
 def curve(points: tuple[tuple[float, float], ...], beats_N: NDArray[np.float64]) -> Floats:

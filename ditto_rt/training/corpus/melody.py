@@ -68,7 +68,6 @@ def compose_melody(
                 break
             index = int(np.clip(index + leaps[order], max(home - 5, 0), home + 5))
             index = min(index, len(scale) - 1)
-            classes = {p % 12 for at, pitches in chords if at <= beat for p in pitches}
             if step % 4 == 0 or steps > 3:
                 current = max((at, pitches) for at, pitches in chords if at <= beat)[1]
                 classes = {p % 12 for p in current}

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 RATE_HZ = 44100
 ROWS = 18
-POINT_BITS = 12
+POINT_BITS = 14
 POINTS = 1 << POINT_BITS
+PLUCK_BITS = 12
 TOP_HZ = 19000.0
 # Harmonics reach this far past the cutoff before the table ends.
 SKIRT = 1.7
@@ -63,12 +64,13 @@ def phases(frequency_hz: float, start: float, count: int) -> Phases:
     return turns + np.uint32(int(start * 2**32) & 0xFFFFFFFF)
 
 
-def read_rows(table_RP: Floats, rows_N: Floats, phase_N: Phases) -> Floats:
-    """Read a flat table at moving rows, interpolating between neighbouring rows."""
+def read_rows(table_RP: Floats, rows_N: Floats, phase_N: Phases, bits: int = POINT_BITS) -> Floats:
+    """Read a flat table of 2^bits points at moving rows, between neighbouring rows."""
     row_N = rows_N.astype(np.int32)
-    index_N = (row_N << POINT_BITS) + (phase_N >> np.uint32(32 - POINT_BITS)).astype(np.int32)
+    index_N = (row_N << bits) + (phase_N >> np.uint32(32 - bits)).astype(np.int32)
     low_N = table_RP.take(index_N)
-    return low_N + (rows_N - row_N) * (table_RP.take(index_N + POINTS) - low_N)
+    high_N = table_RP.take(index_N + (1 << bits))
+    return np.asarray(low_N + (rows_N - row_N) * (high_N - low_N), dtype=np.float32)
 
 
 def cutoff_rows(cutoff_hz_N: Floats, frequency_hz: float) -> Floats:
@@ -81,7 +83,8 @@ def cutoff_rows(cutoff_hz_N: Floats, frequency_hz: float) -> Floats:
 
 def sine(phase_N: Phases) -> Floats:
     """Return the sine of 32-bit phases."""
-    return _sine_table().take((phase_N >> np.uint32(32 - POINT_BITS)).astype(np.int32))
+    index_N = (phase_N >> np.uint32(32 - POINT_BITS)).astype(np.int32)
+    return np.asarray(_sine_table().take(index_N), dtype=np.float32)
 
 
 @cache
@@ -108,8 +111,9 @@ def pluck(frequency_hz: float, damping: float, count: int, rng: np.random.Genera
     colour = rng.uniform(0.5, 1.0, len(harmonics)) / harmonics**0.6
     spectrum = colour * np.exp(-loss * frequency_hz * moments)
     turn = np.exp(2j * np.pi * rng.uniform(0, 1, len(harmonics)))
-    bins = np.zeros((48, POINTS // 2 + 1), dtype=np.complex64)
+    points = 1 << PLUCK_BITS
+    bins = np.zeros((48, points // 2 + 1), dtype=np.complex64)
     bins[:, 1 : 1 + len(harmonics)] = spectrum * turn
-    string_RP = (np.fft.irfft(bins, axis=1) * POINTS / 4).astype(np.float32).ravel()
+    string_RP = (np.fft.irfft(bins, axis=1) * points / 4).astype(np.float32).ravel()
     rows_N = (np.sqrt(np.linspace(0, 1, count)) * 46.99).astype(np.float32)
-    return read_rows(string_RP, rows_N, phases(frequency_hz, 0.0, count))
+    return read_rows(string_RP, rows_N, phases(frequency_hz, 0.0, count), PLUCK_BITS)

@@ -1,4 +1,4 @@
-"""The decisions taken before a note is written: length, tempo, key, form, and what each section plays."""
+"""Decisions taken before a note is written: length, tempo, key, form, and who plays when."""
 
 from dataclasses import dataclass
 
@@ -105,7 +105,7 @@ def choose_form(beats: float, beat_s: float, rng: Rng) -> tuple[int, str]:
 def _full_layers(genre: str, melody_led: bool, rng: Rng) -> set[str]:
     style = GENRE_STYLES[genre]
     layers = {"bass", "chords"}
-    if rng.random() < style.drums_chance * (0.6 if melody_led else 0.95):
+    if rng.random() < style.drums_chance * (0.75 if melody_led else 0.97):
         layers.add("drums")
     if melody_led or rng.random() < style.lead_chance:
         layers.add("lead")
@@ -155,7 +155,7 @@ def choose_sections(
         level_db=0.0,
     )
     names = sorted(set(letters))
-    fullest = names[0] if rng.random() < 0.7 else names[-1]
+    fullest = names[0] if rng.random() < 0.8 else names[-1]
     others = {name: _contrast(full, melody_led, rng) for name in names}
     return {**others, fullest: full}
 
@@ -180,7 +180,11 @@ def make_plan(seconds: float | None, rng: Rng) -> Plan:
     """Draw a plan; `seconds` fixes the length."""
     genre, mood = str(rng.choice(GENRES)), str(rng.choice(MOODS))
     tempo_bpm, beats, loop = choose_length(
-        genre, choose_tempo(genre, mood, rng), seconds, bool(rng.random() < 0.35), rng
+        genre,
+        choose_tempo(genre, mood, rng),
+        seconds,
+        bool(rng.random() < (0.35 if seconds is None else 0.2)),
+        rng,
     )
     melody_led = bool(rng.random() < 0.22)
     section_beats, letters = choose_form(beats, 60 / tempo_bpm, rng)

@@ -15,7 +15,7 @@ from ditto_rt.training.corpus.voices import PRESETS, render_notes, vary
 Rng = np.random.Generator
 
 # Level of each layer while it sounds (dB, RMS), when no voice leads and when one does.
-MIX_DB = {"bass": -17.0, "chords": -23.0, "arp": -24.0, "lead": -18.5}
+MIX_DB = {"bass": -17.0, "chords": -23.0, "arp": -24.0, "lead": -17.0}
 LED_DB = {"bass": -23.0, "chords": -29.0, "arp": -30.0, "lead": -15.0}
 DRUMS_DB = -5.0
 LED_DRUMS_DB = -13.0
@@ -88,14 +88,16 @@ def render_drums(desk: Desk, score: Score, rng: Rng) -> tuple[Floats, Floats]:
 
 
 def section_gain(desk: Desk) -> Floats:
-    """Return the level of each section as a gain, with 20 ms ramps between them."""
+    """Return the level of each section as a gain, with 10 ms ramps between them."""
     gain_N = np.ones(desk.count, dtype=np.float32)
     for letter, start in desk.plan.starts():
         level_db = desk.plan.sections[letter].level_db
         begin, end = desk.sample(start), desk.sample(start + desk.plan.section_beats)
         gain_N[begin:end] = gain(level_db)
-    ramp = 882
-    smooth = np.concatenate((gain_N[-ramp:] if desk.plan.loop else gain_N[:1].repeat(ramp), gain_N))
+    # The ramp ends where a section starts, so that its first drum has its full level.
+    ramp = 441
+    after = gain_N[:ramp] if desk.plan.loop else gain_N[-1:].repeat(ramp)
+    smooth = np.concatenate((gain_N, after))
     total = np.cumsum(smooth, dtype=np.float64)
     return ((total[ramp:] - total[:-ramp]) / ramp).astype(np.float32)
 

@@ -104,7 +104,8 @@ def _envelope(voice: Voice, held_s: float, time_N: Floats) -> Floats:
     if voice.decay_s:
         fall_N = np.exp(-time_N / np.float32(voice.decay_s))
         level_N *= voice.sustain + (1 - voice.sustain) * fall_N
-    return level_N * np.clip((held_s + voice.release_s - time_N) / voice.release_s, 0, 1)
+    release_N = np.clip((held_s + voice.release_s - time_N) / voice.release_s, 0, 1)
+    return np.asarray(level_N * release_N, dtype=np.float32)
 
 
 def _table_tone(voice: Voice, note: Note, time_N: Floats, rng: Rng) -> Floats:
@@ -118,20 +119,22 @@ def _table_tone(voice: Voice, note: Note, time_N: Floats, rng: Rng) -> Floats:
     for cents in spread * voice.detune_cents:
         phase_N = osc.phases(base_hz * 2 ** (cents / 1200), rng.uniform(), len(time_N))
         phase_N = phase_N + _vibrato(voice, base_hz, time_N)
-        tone_N += osc.read_rows(osc.table(voice.wave, round(voice.resonance, 1)), rows_N, phase_N)
+        tone_N += osc.read_rows(
+            osc.table(voice.wave, round(2 * voice.resonance) / 2), rows_N, phase_N
+        )
     if voice.sub:
         tone_N += voice.sub * osc.sine(osc.phases(base_hz, 0.0, len(time_N)))
     return tone_N
 
 
-def _vibrato(voice: Voice, base_hz: float, time_N: Floats) -> osc.Phases | np.uint32:
+def _vibrato(voice: Voice, base_hz: float, time_N: Floats) -> osc.Phases:
     """Return the phase that vibrato adds: it sets in after 0.15 s, at 5.5 Hz."""
     if not voice.vibrato_cents:
-        return np.uint32(0)
+        return np.zeros(1, dtype=np.uint32)
     depth = base_hz * (2 ** (voice.vibrato_cents / 1200) - 1) / (2 * np.pi * 5.5)
     onset_N = np.clip((time_N - 0.15) * 4, 0, 1)
     turns_N = depth * onset_N * osc.sine(osc.phases(5.5, 0.0, len(time_N)))
-    return (turns_N.astype(np.float64) * 2**32).astype(np.int64).astype(np.uint32)
+    return np.asarray((turns_N.astype(np.float64) * 2**32).astype(np.int64), dtype=np.uint32)
 
 
 def _tone(voice: Voice, note: Note, held_s: float, rng: Rng) -> Floats:
