@@ -37,9 +37,10 @@ def _noise(count: int, low_hz: float, high_hz: float, rng: Rng) -> Floats:
 
 
 def _finish(shot_N: NDArray[np.floating]) -> Floats:
-    """Scale to a peak of 1 and fade the last 5 ms, so that a cut tail does not click."""
+    """Scale to a peak of 1; fade the first 0.5 ms in and the last 5 ms out, against clicks."""
     fade = min(220, len(shot_N))
     shot_N = shot_N.astype(np.float32)
+    shot_N[:22] *= np.linspace(0, 1, 22, dtype=np.float32)
     shot_N[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
     return np.asarray(shot_N / np.abs(shot_N).max(), dtype=np.float32)
 

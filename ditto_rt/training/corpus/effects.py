@@ -46,7 +46,7 @@ def impulse(seconds: float, damping_hz: float, rng: np.random.Generator) -> Floa
     noise *= np.minimum(t / 0.012, 1)
     band = butter(1, (180, damping_hz), "bandpass", fs=RATE_HZ, output="sos").astype(np.float32)
     room = np.asarray(sosfilt(band, noise), dtype=np.float32)
-    return room / np.float32(np.sqrt(np.sum(room**2)))
+    return np.asarray(room / np.sqrt(np.sum(room**2)), dtype=np.float32)
 
 
 def reverb(send_N: Floats, impulse_M: Floats, loop: bool) -> Floats:
@@ -74,14 +74,20 @@ def delay(send_N: Floats, step: int, feedback: float, loop: bool) -> Floats:
     return wet_N
 
 
-def ducking(kicks: list[int], count: int, depth: float, release_s: float) -> Floats:
-    """Return a gain that dips at each kick (sample positions) and comes back."""
-    starts = np.array(sorted({0, *kicks, count}))
-    since = np.arange(count) - np.repeat(starts[:-1], np.diff(starts))
-    dip = np.exp(-((since / (release_s * RATE_HZ)) ** 2)) * np.minimum(since / 150, 1)
-    ducked = np.isin(starts[:-1], kicks)
-    dipped = dip * np.repeat(ducked, np.diff(starts))
-    return np.asarray(1 - depth * dipped, dtype=np.float32)
+def ducking(kicks: list[int], count: int, depth: float, release_s: float, loop: bool) -> Floats:
+    """Return a gain that dips at each kick (sample positions) and comes back.
+
+    In a loop the last kick's dip goes on past the end, into the start.
+    """
+    places = {*kicks, *(kick - count for kick in kicks if loop)}
+    starts = np.array(sorted({-count, *places, count}))
+    since = np.arange(-count, count) - np.repeat(starts[:-1], np.diff(starts))
+    ducked = np.repeat(np.isin(starts[:-1], list(places)), np.diff(starts))
+    dip = np.exp(-((since / (release_s * RATE_HZ)) ** 2)) * ducked
+    # The mean over 4 ms rounds off the jump where one dip cuts another short.
+    total = np.cumsum(1 - depth * dip)
+    smooth = (total[count:] - total[count - 176 : -176]) / 176
+    return np.asarray(smooth, dtype=np.float32)
 
 
 def saturate(audio_N: Floats, drive: float) -> Floats:
@@ -100,4 +106,4 @@ def soft_clip(audio_N: Floats) -> Floats:
 def curve(points: tuple[tuple[float, float], ...], beats_N: NDArray[np.float64]) -> Floats:
     """Return a piecewise linear curve of (beat, value) points at given beats."""
     beats, values = zip(*points, strict=True)
-    return np.interp(beats_N, beats, values).astype(np.float32)
+    return np.asarray(np.interp(beats_N, beats, values), dtype=np.float32)

@@ -78,7 +78,7 @@ def cutoff_rows(cutoff_hz_N: Floats, frequency_hz: float) -> Floats:
     top = min(2 * np.log2(TOP_HZ / SKIRT / frequency_hz), ROWS - 1.01)
     rows_N = 2 * np.log2(cutoff_hz_N / np.float32(frequency_hz))
     # Rows are read in pairs, so the upper of the pair must stay below the limit too.
-    return np.clip(rows_N, 0, max(top - 1, 0)).astype(np.float32)
+    return np.asarray(np.clip(rows_N, 0, max(top - 1, 0)), dtype=np.float32)
 
 
 def sine(phase_N: Phases) -> Floats:

@@ -156,7 +156,8 @@ def mix(desk: Desk, score: Score, rng: Rng) -> Floats:
     kicks = [desk.sample(hit.beat) for hit in score.hits if hit.drum == "kick"]
     depth = float(rng.uniform(*style.ducking))
     if kicks and depth > 0.05:
-        music_N = music_N * effects.ducking(kicks, desk.count, depth, 0.45 * plan.beat_s)
+        release_s = 0.45 * plan.beat_s
+        music_N = music_N * effects.ducking(kicks, desk.count, depth, release_s, plan.loop)
     lead_N = layers.get("lead", silence_N)
     echo_step = desk.sample(float(rng.choice([0.75, 0.5, 1.0])))
     echoed_N = effects.delay(
