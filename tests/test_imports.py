@@ -38,6 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ditto_rt.devices": (),
     "ditto_rt.spec": ("ditto_rt.limits", "ditto_rt.tags"),
     "ditto_rt.timing": LIGHT,
+    "ditto_rt.midi": LIGHT,
     "ditto_rt.model": ("ditto_rt.tags",),
     "ditto_rt.schedule": (),
     "ditto_rt.sampling": ("ditto_rt.schedule", "ditto_rt.model"),

@@ -1,0 +1,143 @@
+"""Datagram -> commands, strictly in the order they came: one task, one command at a time.
+
+An exact address is looked up; only one with ?*[{ in it is matched against the table. Time tags
+never hold anything back: a bundle for the future is carried out at once, and each client is told
+so once, in the log.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+
+from daemon import guard, pattern
+from daemon.arguments import read_call
+from daemon.clients import Address
+from daemon.errors import Refusal
+from daemon.guard import Message, OscError
+from daemon.handlers import HANDLERS, Errand, Office
+from daemon.mailbox import Mailbox
+from daemon.outbox import Asker
+from daemon.protocol import COMMANDS, REPLIES
+from daemon.rows import Command
+
+# So many datagrams in a row before the engine's events and HTTP get their turn.
+TURN_DATAGRAMS = 16
+NTP_EPOCH_S = 2_208_988_800
+EARLY_S = 0.05
+WARNED_CLIENTS = 64
+LOG_PAUSE_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Dispatcher:
+    """Carries out what comes out of a mailbox. Owned by the event loop."""
+
+    def __init__(self, mailbox: Mailbox, office: Office) -> None:
+        """Read from `mailbox`; handlers work with `office`."""
+        self._mailbox = mailbox
+        self._office = office
+        self._warned: OrderedDict[Address, None] = OrderedDict()
+        self._refused = 0
+        self._logged_s = float("-inf")
+
+    async def run(self) -> None:
+        """Carry out datagrams until cancelled."""
+        turn = 0
+        while True:
+            datagram, source = await self._mailbox.get()
+            await self.carry_out(datagram, source)
+            turn = (turn + 1) % TURN_DATAGRAMS
+            if turn == 0:
+                await asyncio.sleep(0)
+
+    async def carry_out(self, datagram: bytes, source: Address) -> None:
+        """Carry out one datagram; whatever is wrong with it is answered and not raised."""
+        if source[1] == self._office.own[1] and source[0] in ("127.0.0.1", self._office.own[0]):
+            return
+        targets = self._office.clients.hear(source, time.monotonic())
+        try:
+            packet = guard.read(datagram)
+        except OscError as error:
+            self._refuse(Asker(targets, ""), "bad_packet", str(error))
+            return
+        self._warn_of_future(packet.time_tag, source)
+        for refused in packet.refused:
+            self._refuse(Asker(targets, refused.address), "bad_packet", str(refused))
+        for message in packet.messages:
+            await self._message(message, source, targets)
+
+    async def _message(
+        self, message: Message, source: Address, targets: tuple[Address, ...]
+    ) -> None:
+        asker = Asker(targets, message.address)
+        try:
+            commands = _commands(message.address)
+        except (Refusal, OscError) as error:
+            self._refuse(asker, getattr(error, "code", "bad_value"), str(error))
+            return
+        for command in commands:
+            await self._command(command, message, source, Asker(targets, command.address))
+
+    async def _command(
+        self, command: Command, message: Message, source: Address, asker: Asker
+    ) -> None:
+        try:
+            arguments = () if command.echo else message.arguments
+            call = read_call(command, arguments)
+            asker = Asker(asker.targets, asker.command, call.reqid)
+            errand = Errand(call, asker, source, message.arguments)
+            values = await HANDLERS[command.address](self._office, errand)
+        except Refusal as refusal:
+            reqid = refusal.reqid if asker.reqid is None else asker.reqid
+            asker = Asker(asker.targets, asker.command, reqid)
+            self._refuse(asker, refusal.code, str(refusal))
+        except Exception as error:
+            log.exception("%s failed", command.address)
+            self._refuse(asker, "daemon_error", f"{type(error).__name__}: {error}")
+        else:
+            if values is not None:
+                self._office.outbox.done(asker, *values)
+
+    def _refuse(self, asker: Asker, code: str, text: str) -> None:
+        self._office.outbox.fail(asker, code, text)
+        self._refused += 1
+        now_s = time.monotonic()
+        if now_s - self._logged_s >= LOG_PAUSE_S:
+            # One line a second, however many come.
+            log.warning("%s: %s: %s (%d refused)", asker.command, code, text, self._refused)
+            self._refused, self._logged_s = 0, now_s
+
+    def _warn_of_future(self, time_tag: int, source: Address) -> None:
+        ahead_s = time_tag / 2**32 - NTP_EPOCH_S - time.time()
+        if time_tag == guard.IMMEDIATELY or ahead_s < EARLY_S or source in self._warned:
+            return
+        self._warned[source] = None
+        if len(self._warned) > WARNED_CLIENTS:
+            self._warned.popitem(last=False)
+        log.warning(
+            "%s:%d sends bundles for the future (%.3g s ahead); all are carried out at once",
+            *source,
+            ahead_s,
+        )
+
+
+def _commands(address: str) -> list[Command]:
+    """Return the commands an address means.
+
+    Raises Refusal where there is none, OscError where it is a broken pattern.
+    """
+    if address in COMMANDS:
+        return [COMMANDS[address]]
+    if address in REPLIES:
+        # Never answered: two daemons that got each other's ports would talk for ever.
+        return []
+    found: list[Command] = []
+    if pattern.is_pattern(address):
+        names = (name for name, command in COMMANDS.items() if not command.exact)
+        found = [COMMANDS[name] for name in pattern.matching(address, names)]
+    if not found:
+        text = f"address {address!r:.120} is no command; allowed: those that /ditto/help lists"
+        raise Refusal("unknown_command", text)
+    return found

@@ -1,0 +1,50 @@
+"""python -m daemon.engine EVENTS_FD DEVICE THREADS LOG_LEVEL: started by the control process."""
+
+import logging
+import os
+import sys
+from typing import BinaryIO
+
+from daemon.engine.inbox import Inbox, start_reader
+from daemon.wire import Event, Ready, Unready, encode
+
+
+def main(events_fd: int, device_name: str, threads: int) -> int:
+    """Load the model, tell so, and work until standard input closes; return the exit code."""
+    orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    # From here on nothing that a library prints or reads can reach the two pipes.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    inbox = Inbox()
+    start_reader(inbox, orders)
+    with os.fdopen(events_fd, "wb", buffering=0) as events:
+        return _serve(inbox, events, device_name, threads)
+
+
+def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int) -> int:
+    def emit(event: Event) -> None:
+        line = memoryview(encode(event))
+        while line:
+            line = line[events.write(line) :]
+
+    # torch takes seconds to load; by now the reader can end the process at any moment.
+    from daemon.engine.produce import load_model
+    from daemon.engine.worker import work
+    from ditto_rt.errors import DittoError
+    from ditto_rt.render import render
+
+    try:
+        model = load_model(device_name, threads)
+    except (DittoError, ValueError) as error:
+        emit(Unready(code=getattr(error, "code", "no_device"), text=str(error)))
+        return 1
+    emit(Ready(model=model.name, device=model.device.type))
+    work(inbox, emit, model, render)
+    return 0
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=sys.argv[4].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))

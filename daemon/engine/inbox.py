@@ -1,0 +1,57 @@
+"""Orders on their way into the engine.
+
+Two threads. The reader owns standard input; it puts renders into a queue and the ids of cancelled
+jobs into a set, which the worker (the main thread) reads between steps. When the input closes the
+control process is gone, and the engine follows it. No torch here: the reader runs before it loads.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from queue import SimpleQueue
+
+from daemon.wire import CancelOrder, RenderOrder, read_order
+
+_GRACE_S = 1.0
+
+
+class Inbox:
+    """Orders on their way from the reader to the worker."""
+
+    def __init__(self) -> None:
+        """Begin empty and open."""
+        self._renders: SimpleQueue[RenderOrder | None] = SimpleQueue()
+        self._cancelled: set[int] = set()
+        self._closed = threading.Event()
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Take orders until the lines end. Reader thread only."""
+        for line in lines:
+            order = read_order(line)
+            if isinstance(order, CancelOrder):
+                self._cancelled.add(order.id)
+            else:
+                self._renders.put(order)
+        self._closed.set()
+        self._renders.put(None)
+
+    def next(self) -> RenderOrder | None:
+        """Wait for the next render; None at the end. Worker only."""
+        return self._renders.get()
+
+    def is_unwanted(self, job: int) -> bool:
+        """Return whether that job should stop."""
+        return job in self._cancelled or self._closed.is_set()
+
+
+def start_reader(inbox: Inbox, lines: Iterable[bytes]) -> None:
+    """Read orders in a thread; when they end, end the process, at the latest after a second."""
+
+    def follow() -> None:
+        inbox.read(lines)
+        # The worker may be deep inside a step, or loading weights.
+        time.sleep(_GRACE_S)
+        os._exit(0)
+
+    threading.Thread(target=follow, name="orders", daemon=True).start()

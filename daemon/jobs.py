@@ -1,0 +1,84 @@
+"""The line of renders: at most one for each slot, first come, first served. Pure: no I/O."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from daemon.outbox import Asker
+from ditto_rt.spec import Job
+
+
+@dataclass(eq=False)
+class Request:
+    """One render. `wanted` is False once it was cancelled or replaced while it ran."""
+
+    id: int
+    slot: int
+    job: Job
+    asker: Asker
+    version: int = 0
+    fraction: float = 0.0
+    loss: float | None = None
+    told_s: float = float("-inf")
+    wanted: bool = True
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Line:
+    """Renders that wait and the one that runs. Owned by the control process's event loop."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._waiting: dict[int, Request] = {}
+        self.running: Request | None = None
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return how many wait or run."""
+        return len(self._waiting) + (self.running is not None and self.running.wanted)
+
+    def next_id(self) -> int:
+        """Return a number that no request had before."""
+        self._count += 1
+        return self._count
+
+    def of(self, slot: int) -> Request | None:
+        """Return the slot's request, waiting or running, that is still wanted."""
+        if slot in self._waiting:
+            return self._waiting[slot]
+        running = self.running
+        return running if running and running.wanted and running.slot == slot else None
+
+    def unfinished(self) -> list[Request]:
+        """Return all requests that somebody still waits for."""
+        running = [self.running] if self.running and self.running.wanted else []
+        return [*running, *self._waiting.values()]
+
+    def add(self, request: Request) -> int:
+        """Put a request at the end of the line; return how many are before it."""
+        before = len(self)
+        self._waiting[request.slot] = request
+        return before
+
+    def drop(self, request: Request) -> bool:
+        """Stop wanting a request; return whether it runs, so that its engine must be told."""
+        request.finished.set()
+        if self._waiting.get(request.slot) is request:
+            del self._waiting[request.slot]
+            return False
+        request.wanted = False
+        return True
+
+    def advance(self) -> Request | None:
+        """Make the first that waits the running one, where none runs; return it."""
+        if self.running is not None or not self._waiting:
+            return None
+        slot = next(iter(self._waiting))
+        self.running = self._waiting.pop(slot)
+        return self.running
+
+    def end(self) -> Request | None:
+        """Take the running request out of the line."""
+        ended, self.running = self.running, None
+        if ended:
+            ended.finished.set()
+        return ended

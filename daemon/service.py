@@ -1,0 +1,139 @@
+"""The control process: build all, run until told to stop, stop all within three seconds.
+
+A signal only sets a flag; a second one ends the engine at once. No torch here.
+"""
+
+import asyncio
+import logging
+import signal
+import time
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from daemon import web
+from daemon.clients import Clients
+from daemon.config import Config, expand
+from daemon.desk import Desk
+from daemon.dispatch import Dispatcher
+from daemon.errors import ConfigError
+from daemon.handlers import Office
+from daemon.link import EngineLink, LinkEvent, engine_command
+from daemon.mailbox import Mailbox
+from daemon.outbox import Outbox
+from daemon.snapshot import snapshot
+from daemon.takes import TakeFolder
+from daemon.udp import Endpoint
+
+ENGINE_GRACE_S = 1.0
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """All parts, built and joined. Use as an asynchronous context manager."""
+
+    def __init__(self, config: Config) -> None:
+        """Bind the OSC port and prepare the folder; nothing runs yet.
+
+        Raises PortTaken, and ConfigError where the takes' folder cannot be made.
+        """
+        osc, self._http = config.osc, config.http
+        self._started_s = time.monotonic()
+        self._stopping = asyncio.Event()
+        self._endpoint = Endpoint(osc.host, osc.port, osc.receive_buffer_bytes)
+        self._mailbox = Mailbox(osc.queue_datagrams)
+        clients = Clients(osc.notify_expiry_s)
+        outbox = Outbox(self._endpoint.send, lambda: clients.subscribers(time.monotonic()))
+        try:
+            takes = _take_folder(config)
+        except ConfigError:
+            self._endpoint.close()
+            raise
+        engine, level = config.engine, config.log.level
+        self._link = EngineLink(
+            engine_command(engine.device, engine.threads, level), self._on_event
+        )
+        self._desk = Desk(
+            outbox, takes, self._link.send, config.render.quality(), config.audio.rate_hz
+        )
+        self._office = Office(
+            desk=self._desk,
+            outbox=outbox,
+            clients=clients,
+            roots=(*(expand(root) for root in config.paths.roots), takes.folder),
+            own=(osc.host, osc.port),
+            dropped=lambda: self._mailbox.dropped,
+            stop=self._stopping.set,
+        )
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Start everything: OSC first, so that the status is answered while the rest starts."""
+        loop = asyncio.get_running_loop()
+        self._stack.callback(self._endpoint.close)
+        self._endpoint.open(self._mailbox)
+        app = web.application(self._desk.takes.folder, self._snapshot, self._http.host)
+        try:
+            runner = await web.start(app, self._http.host, self._http.port)
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self._stack.push_async_callback(runner.cleanup)
+        dispatcher = Dispatcher(self._mailbox, self._office)
+        self._tasks = [
+            asyncio.create_task(dispatcher.run(), name="dispatcher"),
+            asyncio.create_task(self._link.keep_alive(), name="engine"),
+        ]
+        for number in SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+            self._stack.callback(loop.remove_signal_handler, number)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take no more, say so, end the engine, give the ports back."""
+        self._tasks[0].cancel()
+        self._desk.stop()
+        await self._link.stop(ENGINE_GRACE_S)
+        self._desk.takes.clean()
+        for task in [*self._tasks, *self._office.later]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, *self._office.later, return_exceptions=True)
+        await self._stack.aclose()
+
+    async def stopped(self) -> None:
+        """Wait until somebody asks for the end. Raises what ended a part that should go on."""
+        stop = asyncio.create_task(self._stopping.wait())
+        done, _ = await asyncio.wait([stop, *self._tasks], return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        for task in done & set(self._tasks):
+            task.result()
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        if self._stopping.is_set():
+            self._link.kill()
+        log.info("%s: stopping", number.name)
+        self._stopping.set()
+
+    def _on_event(self, event: LinkEvent) -> None:
+        self._desk.on_event(event)
+
+    def _snapshot(self) -> object:
+        return snapshot(self._office, time.monotonic() - self._started_s)
+
+
+def _take_folder(config: Config) -> TakeFolder:
+    folder = expand(config.paths.takes_folder)
+    try:
+        return TakeFolder(folder, config.takes.keep_per_slot)
+    except OSError as error:
+        raise ConfigError(
+            f"paths.takes_folder is {folder}, which cannot be made or read: {error.strerror}"
+        ) from error

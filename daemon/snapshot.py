@@ -1,0 +1,67 @@
+"""The daemon's state as plain data, for /status.json and the page."""
+
+import os
+from typing import Any
+
+from daemon.desk import Desk
+from daemon.files import finite
+from daemon.handlers import NAME, Office
+from daemon.slots import SLOTS, Slot
+from ditto_rt import __version__
+
+
+def snapshot(office: Office, uptime_s: float) -> object:
+    """Return the state, the slots that hold something, and the takes, newest first."""
+    desk = office.desk
+    takes = [
+        {"file": desk.takes.path(take.slot, take.version).name, "loss": take.loss, **_report(take)}
+        for take in desk.takes.all()
+    ]
+    return finite(
+        {
+            "name": NAME,
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": uptime_s,
+            "state": desk.state,
+            "model": desk.model,
+            "device": desk.device,
+            "queue": len(desk.line),
+            "jobs_done": desk.jobs_done,
+            "dropped": office.dropped(),
+            "osc": {"host": office.own[0], "port": office.own[1]},
+            "slots": [_slot(desk, n) for n in range(SLOTS) if _is_used(desk, n)],
+            "takes": takes,
+        }
+    )
+
+
+def _report(take: Any) -> dict[str, Any]:
+    # A search's every loss is for the report's file; the page shows where it began and ended.
+    plain: dict[str, Any] = take.plain()
+    losses = plain.pop("loss")
+    return {**plain, "first_loss": losses[0] if losses else None}
+
+
+def _is_used(desk: Desk, number: int) -> bool:
+    slot: Slot = desk.slots[number]
+    return slot != desk.fresh or desk.line.of(number) is not None
+
+
+def _slot(desk: Desk, number: int) -> dict[str, Any]:
+    slot = desk.slots[number]
+    request = desk.line.of(number)
+    job = None
+    if request:
+        running = request is desk.line.running
+        job = {
+            "state": "rendering" if running else "waiting",
+            "fraction": request.fraction,
+            "loss": request.loss,
+        }
+    return {
+        "slot": number,
+        "version": slot.version,
+        "asked": slot.job().model_dump(exclude_none=True, exclude={"quality"}),
+        "job": job,
+    }
