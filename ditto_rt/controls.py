@@ -64,6 +64,11 @@ class LatentMatch:
     weight: float = 1.0
     needs_audio: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse an empty mask with ValueError: its mean would not be a number."""
+        if not self.mask_W.any():
+            raise ValueError(f"{self.name} has 0 known latent steps; allowed: 1 or more")
+
     def loss(self, rendered: Rendered) -> Tensor:
         """Return the mean of the squared error over the masked steps."""
         square_W = (rendered.x0_BCHW - self.reference_BCHW).square().mean(dim=(0, 1, 2))

@@ -7,8 +7,9 @@ Shapes: N samples, T frames, W latent steps.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from heapq import heappop, heappush
-from math import gcd
+from math import ceil, gcd
 from pathlib import Path
 
 import mido
@@ -22,7 +23,7 @@ from torch import Tensor
 from ditto_rt import features, limits, spec
 from ditto_rt.errors import BadFile, BadRegion, BadTarget
 from ditto_rt.features import MelSpec
-from ditto_rt.timing import exact, frame_beats
+from ditto_rt.timing import exact, frame_beats, seconds_of
 
 Audio = NDArray[np.float32]
 DRUM_CHANNEL = 9
@@ -61,6 +62,16 @@ def pitch_classes(
     return class_T, mask_T
 
 
+def similarity_grid(samples: int, rate_hz: int, sections: int = 1) -> tuple[int, int]:
+    """Return (frames, smoothing window) for a self-similarity of about 10 frames a second.
+
+    Sections get whole and equal numbers of frames, four at least, and the window of about a second
+    is no longer than one of them.
+    """
+    each = max(4, ceil(Fraction(10 * samples, rate_hz * sections)))
+    return each * sections, min(11, each - 1 + each % 2)
+
+
 def section_ids(pattern: str, frames: int) -> NDArray[np.int64]:
     """Return id_T: which letter (0, 1, ... in order of appearance) each of `frames` parts has."""
     word = pattern.upper()
@@ -80,9 +91,10 @@ def pattern_similarity(pattern: str, frames: int, window: int) -> Tensor:
 
 def recording_similarity(audio_N: Audio, mel: MelSpec, frames: int) -> Tensor:
     """Return similarity_TT of a recording, not smoothed (structure transfer, DITTO appendix F)."""
-    with torch.inference_mode():
+    # An inference tensor, as the caller's mode might make it, could take no part in a search.
+    with torch.inference_mode(False), torch.no_grad():
         timbre_BCT = features.timbre(torch.from_numpy(audio_N)[None], mel, frames)
-        return features.self_similarity(timbre_BCT)[0].clone()
+        return features.self_similarity(timbre_BCT)[0]
 
 
 def read_midi(path: Path) -> spec.Melody:
@@ -94,8 +106,9 @@ def read_midi(path: Path) -> spec.Melody:
     """
     try:
         midi = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise BadFile(f"file {path} is no MIDI file that can be read: {error}") from error
+    except (OSError, EOFError, ValueError, LookupError, mido.KeySignatureError) as error:
+        why = str(error) or "it ends too early"
+        raise BadFile(f"file {path} is no MIDI file that can be read: {why}") from error
     if midi.ticks_per_beat <= 0 or midi.type == 2:
         raise BadFile(f"file {path} counts no beats; allowed: MIDI of type 0 or 1 in ticks a beat")
     sung = _highest(_midi_notes(midi))
@@ -157,16 +170,18 @@ def read_region(path: Path, start_s: float, end_s: float, rate_hz: int) -> Audio
     """Return a region of an audio file as mono float32 at `rate_hz`.
 
     It has round((end_s - start_s) * rate_hz) samples. Reads WAV, FLAC, AIFF, MP3 and what else
-    libsndfile knows. Raises BadFile for what is no audio, BadRegion for what the file lacks.
+    libsndfile knows. Raises BadFile for what is no audio, BadRegion for what the file lacks; an
+    end less than a millisecond late, as a rounded length is, means the end of the file.
     """
+    if not path.is_file():
+        raise BadFile(f"file {path} does not exist; allowed: an audio file")
     try:
         with soundfile.SoundFile(path) as file:
-            length_s = file.frames / file.samplerate
             start, end = (round(exact(at_s) * file.samplerate) for at_s in (start_s, end_s))
-            if not 0 <= start < end <= file.frames:
+            if not 0 <= start < end <= file.frames + file.samplerate // 1000:
                 raise BadRegion(
                     f"region {start_s:g} to {end_s:g} s is not in file {path}; "
-                    f"allowed: 0 to {length_s:.3f} s"
+                    f"allowed: 0 to {file.frames / file.samplerate:.3f} s"
                 )
             # A resampler sees silence beyond what it is given: give it some of what is there, a
             # whole number of samples at both rates, and cut that off again.
@@ -176,7 +191,8 @@ def read_region(path: Path, start_s: float, end_s: float, rate_hz: int) -> Audio
             context_frames = end - start + before + CONTEXT_FRAMES
             stereo_NC = file.read(context_frames, dtype="float32", always_2d=True)
             rate_in_hz = file.samplerate
-    except (soundfile.SoundFileError, OSError) as error:
+    # A TypeError is soundfile's word for a headerless .raw file.
+    except (soundfile.SoundFileError, OSError, TypeError) as error:
         raise BadFile(f"file {path} cannot be read as audio: {error}") from error
     mono_N = stereo_NC.mean(axis=1)
     if not np.isfinite(mono_N).all():
@@ -186,6 +202,11 @@ def read_region(path: Path, start_s: float, end_s: float, rate_hz: int) -> Audio
     samples = round((exact(end_s) - exact(start_s)) * rate_hz)
     region_N = resampled_N[first : first + samples]
     return np.asarray(np.pad(region_N, (0, samples - len(region_N))), np.float32)
+
+
+def read_beats(path: Path, start_beat: float, end_beat: float, bpm: float, rate_hz: int) -> Audio:
+    """Return the region between two beats of a file in steady tempo, as `read_region` does."""
+    return read_region(path, seconds_of(start_beat, bpm), seconds_of(end_beat, bpm), rate_hz)
 
 
 @dataclass(frozen=True, eq=False)

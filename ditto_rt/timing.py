@@ -52,7 +52,7 @@ def fade_gains(frames: int, correlation: float) -> tuple[Audio, Audio]:
     that add to 1. Below -0.5 they are treated as -0.5, because what cancels cannot be turned up
     for ever.
     """
-    angle = np.arange(frames) * (pi / 2 / frames)
+    angle = np.linspace(0, pi / 2, frames, endpoint=False)
     rise, fall = np.sin(angle), np.cos(angle)
     power = np.sqrt(1 + max(correlation, -0.5) * 2 * rise * fall)
     return rise / power, fall / power
@@ -68,8 +68,8 @@ def close_loop(audio_N: Audio, frames: int, fade_frames: int) -> Audio:
     """Return the first `frames` samples, made to repeat without a click.
 
     What follows the loop point fades out over the start: the first sample is audio_N[frames], the
-    true continuation of the last one, and after `fade_frames` all is as it was. Raises ValueError
-    for a fade longer than the loop or than what follows it.
+    true continuation of the last one, and after `fade_frames` (0: a plain cut) all is as it was.
+    Raises ValueError for a fade longer than the loop or than what follows it.
     """
     tail = audio_N.shape[-1] - frames
     if not 0 <= fade_frames <= min(tail, frames):
