@@ -21,8 +21,9 @@ def read_midi(path: Path) -> spec.Melody:
     """
     try:
         midi = mido.MidiFile(path)
-    except (OSError, EOFError, ValueError, KeyError, IndexError) as error:
-        raise BadFile(f"file {path} is no MIDI file that can be read: {error}") from error
+    except (OSError, EOFError, ValueError, LookupError, mido.KeySignatureError) as error:
+        why = str(error) or "it ends too early"
+        raise BadFile(f"file {path} is no MIDI file that can be read: {why}") from error
     if midi.ticks_per_beat <= 0 or midi.type == 2:
         raise BadFile(f"file {path} counts no beats; allowed: MIDI of type 0 or 1 in ticks a beat")
     sung = _highest(_midi_notes(midi))
