@@ -1,32 +1,29 @@
-"""Where the shipped weights lie, and reading one file of them."""
+"""Where the shipped weights lie, one folder for each network, and reading them."""
 
 from pathlib import Path
 
-import torch
+from huggingface_hub import load_torch_model
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from ditto_rt.errors import NoModel
 
 FOLDER = Path(__file__).parent / "weights"
-LATENT = "latent.safetensors"
-VOCODER = "vocoder.safetensors"
-DENOISER = "denoiser.safetensors"
+LATENT, VOCODER, DENOISER = "latent", "vocoder", "denoiser"
 CARD = "card.json"
 
 
 def load_into(network: nn.Module, name: str, folder: Path = FOLDER) -> None:
-    """Fill `network` from a file of half-precision weights, computing in single precision.
+    """Fill `network` from files of half-precision weights, computing in single precision.
 
-    Raises NoModel where the file is missing, damaged or made for another network.
+    Raises NoModel where files are missing, damaged or made for another network.
     """
     path = folder / name
     try:
-        state: dict[str, Tensor] = load_file(path)
-        network.load_state_dict({key: value.to(torch.float32) for key, value in state.items()})
-    except FileNotFoundError as error:
-        raise NoModel(f"weights {path} are missing; make them with: make train") from error
-    except (SafetensorError, RuntimeError) as error:
-        raise NoModel(f"weights {path} cannot be used: {str(error).splitlines()[0]}") from error
+        load_torch_model(network, path, strict=True)
+    except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
+        why = str(error).splitlines()[0]
+        raise NoModel(
+            f"weights in {path} cannot be used ({why}); make them with: make train"
+        ) from error
     network.requires_grad_(False).eval()

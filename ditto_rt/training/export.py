@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from huggingface_hub import save_torch_state_dict
 from torch import Tensor
 
 from ditto_rt.builtin import weights
+
+SHARD_BYTES = 14_000_000
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -29,10 +31,11 @@ def export(folder: Path, target: Path = weights.FOLDER) -> dict[Path, int]:
         weights.LATENT: {name: value.contiguous() for name, value in latent.items()},
     }
     for name, state in files.items():
-        save_file(state, target / name)
+        (target / name).mkdir(exist_ok=True)
+        save_torch_state_dict(state, target / name, max_shard_size=SHARD_BYTES)
     card = {
         part: {"steps": saved["step"], "minutes": round(saved["seconds"] / 60, 1)}
         for part, saved in (("vocoder", vocoder), ("denoiser", denoiser))
     }
     (target / weights.CARD).write_text(json.dumps(card, indent=2) + "\n")
-    return {target / name: (target / name).stat().st_size for name in files}
+    return {path: path.stat().st_size for name in files for path in (target / name).iterdir()}

@@ -110,6 +110,8 @@ def train(run: Run, loss_of: Callable[[], Tensor], title: str) -> None:
             bar.update(task, completed=run.step, description=f"{title} loss {smooth:.4f}")
             if run.step % 50 == 0:
                 run.history.append((run.step, smooth))
+                if not bar.console.is_terminal:
+                    bar.console.print(f"{title} {run.step}/{run.plan.steps} loss {smooth:.4f}")
             if now - saved > run.plan.save_every_s:
                 run.save()
                 saved = now

@@ -23,7 +23,7 @@ from ditto_rt.training.vocoder_loss import mel_distance, multi_resolution
 STEP = HOP * FRAMES
 SEGMENT_FRAMES = 128
 FIT_SHARDS = 10
-SHORTEST_W, LONGEST_W = 43, 259
+SHORTEST_W, USUAL_W, LONGEST_W = 43, 140, 259
 TAG_DROP = 0.1
 
 
@@ -114,7 +114,9 @@ class Batch:
 def draw_batch(data: Latents, size: int, generator: np.random.Generator) -> Batch:
     """Draw clips of one random length, half of them from their first beat."""
     widths_I = np.diff(data.start_I)
-    width = int(generator.integers(SHORTEST_W, LONGEST_W))
+    # Mostly short: a long clip costs in proportion and teaches the same bars.
+    longest = LONGEST_W if generator.random() < 0.2 else USUAL_W
+    width = int(generator.integers(SHORTEST_W, longest))
     pool = np.flatnonzero(widths_I >= min(width, int(widths_I.max())))
     width = min(width, int(widths_I.max()))
     chosen = generator.choice(pool, size)
@@ -127,7 +129,7 @@ def draw_batch(data: Latents, size: int, generator: np.random.Generator) -> Batc
         cuts.append(data.x0_CHW[:, :, first : first + width])
         bpm = float(data.bpm_I[index])
         grids.append(grid_GW(bpm, skip * step_s * bpm / 60.0, width, step_s))
-    x0_BCHW = torch.stack(cuts).float()
+    x0_BCHW = torch.stack(cuts).float().contiguous(memory_format=torch.channels_last)
     grid_BGHW = torch.stack(grids)[:, :, None].expand(-1, -1, x0_BCHW.shape[2], -1)
     said = [torch.from_numpy(generator.random(size) > TAG_DROP) for _ in range(3)]
     said = [one & torch.from_numpy(generator.random(size) > TAG_DROP) for one in said]
@@ -160,7 +162,8 @@ def velocity_loss(network: Denoiser, batch: Batch, t_B: Tensor) -> Tensor:
 def train_denoiser(folder: Path, plan: Plan, device: torch.device, size: int) -> Run:
     """Train the denoiser on clips of mixed lengths."""
     data = read_latents(folder)
-    network = Denoiser().to(device)
+    # Channels last: a sixth faster on a CPU.
+    network = Denoiser().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     run = Run(network, plan, folder / "denoiser.pt")
     generator = np.random.default_rng(run.step)
 
