@@ -31,7 +31,10 @@ MIDDLE_C_HZ = 261.2
 def loudness_db(audio_N: NDArray[np.float32], rate_hz: int) -> Array:
     """Return RMS in dB every 10 ms, smoothed over one second by a moving mean."""
     hop = round(HOP_S * rate_hz)
-    rms_F = librosa.feature.rms(y=audio_N, frame_length=4 * hop, hop_length=hop)[0]
+    # Reflected at the ends: silence beyond them would read as a fade.
+    rms_F = librosa.feature.rms(
+        y=audio_N, frame_length=4 * hop, hop_length=hop, pad_mode="reflect"
+    )[0]
     level_F = librosa.amplitude_to_db(rms_F, ref=1.0, amin=1e-5, top_db=None)
     smooth: Array = uniform_filter1d(level_F, round(SMOOTH_S / HOP_S), mode="nearest")
     return smooth

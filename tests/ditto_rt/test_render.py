@@ -1,0 +1,154 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from ditto_rt import render as module
+from ditto_rt.builtin import Builtin
+from ditto_rt.errors import BadFile, BadRegion, BadTarget
+from ditto_rt.layout import lay_out
+from ditto_rt.measure import step_ratio
+from ditto_rt.render import Progress, Take, finish, iterations_of, render, soft_limit
+from ditto_rt.spec import (
+    Intensity,
+    Job,
+    Loop,
+    Melody,
+    Note,
+    Point,
+    Quality,
+    Region,
+    RegionMode,
+    Structure,
+)
+
+FAST = Quality(steps=2, search_steps=2, iterations=3)
+CURVE = Intensity(points=(Point(beat=0, db=-30), Point(beat=4, db=-12)))
+
+
+def _take(job: Job, model: Builtin, rate_hz: int = 48_000) -> Take:
+    events = list(render(job, model, rate_hz))
+    assert all(isinstance(event, Progress) for event in events[:-1])
+    assert isinstance(events[-1], Take)
+    return events[-1]
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "in.wav", rng.normal(size=3 * 32_000) * 0.1, 32_000)
+    return tmp_path / "in.wav"
+
+
+@pytest.mark.parametrize(("bpm", "frames"), [(120.0, 96_000), (123.4, 93_355), (97.0, 118_763)])
+def test_a_take_is_exactly_as_long_as_its_beats(model: Builtin, bpm: float, frames: int) -> None:
+    take = _take(Job(bpm=bpm, beats=4, quality=FAST), model)
+    assert len(take.audio_N) == frames == take.report.frames
+    assert step_ratio(take.audio_N) <= 1.5
+
+
+def test_same_seed_same_audio_other_seed_other_audio(model: Builtin) -> None:
+    job = Job(bpm=120, beats=4, seed=7, intensity=CURVE, quality=FAST)
+    first, again = _take(job, model), _take(job, model)
+    np.testing.assert_array_equal(first.audio_N, again.audio_N)
+    other = _take(job.model_copy(update={"seed": 8}), model)
+    assert np.abs(first.audio_N - other.audio_N).max() > 0.01
+
+
+def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None:
+    quality = Quality(search_steps=2, iterations=12)
+    job = Job(bpm=120, beats=4, seed=3, intensity=CURVE, quality=quality)
+    made = _take(job, model).report
+    free = _take(
+        job.model_copy(update={"quality": FAST.model_copy(update={"iterations": 0})}), model
+    ).report
+    assert made.intensity is not None and free.intensity is not None
+    assert min(made.loss) < 0.3 * made.loss[0]
+    assert made.intensity.mse_db2 < 0.5 * free.intensity.mse_db2
+
+
+@pytest.mark.parametrize("mode", ["outpaint", "inpaint", "loop", "vary"])
+def test_every_region_mode_gives_a_take(model: Builtin, source: Path, mode: RegionMode) -> None:
+    region = Region(path=str(source), start_s=0.5, end_s=2.75, mode=mode)
+    take = _take(Job(bpm=120, beats=4, region=region, quality=FAST), model)
+    assert len(take.audio_N) == 96_000
+    assert np.isfinite(take.audio_N).all()
+    if mode != "vary":
+        assert take.report.loss[-1] < take.report.loss[0]
+
+
+def test_all_controls_at_once(model: Builtin) -> None:
+    notes = tuple(Note(pitch=60 + i, beat=i, beats=1) for i in range(4))
+    job = Job(
+        bpm=120,
+        beats=4,
+        intensity=CURVE,
+        melody=Melody(notes=notes),
+        structure=Structure(pattern="AB"),
+        loop=Loop(overlap_s=0.25),
+        quality=FAST,
+    )
+    report = _take(job, model).report
+    assert report.intensity and report.melody and report.structure
+    assert report.iterations == 3 and len(report.loss) == 4
+
+
+def test_problems_are_told_in_one_sentence(model: Builtin, source: Path, tmp_path: Path) -> None:
+    def region(path: Path, end_s: float, mode: RegionMode) -> Job:
+        return Job(beats=8, region=Region(path=str(path), start_s=0, end_s=end_s, mode=mode))
+
+    with pytest.raises(BadRegion, match="3"):
+        list(render(region(source, 9.0, "outpaint"), model, 48_000))
+    with pytest.raises(BadRegion, match="inpaint"):
+        list(render(region(source, 2.0, "inpaint"), model, 48_000))
+    (tmp_path / "no.wav").write_text("no audio")
+    with pytest.raises(BadFile, match="no.wav"):
+        list(render(region(tmp_path / "no.wav", 1.0, "vary"), model, 48_000))
+    late = Melody(notes=(Note(pitch=60, beat=9, beats=1),))
+    with pytest.raises(BadTarget, match="beat 9"):
+        list(render(Job(beats=8, melody=late), model, 48_000))
+
+
+def test_leaving_the_loop_cancels(model: Builtin) -> None:
+    events = render(Job(beats=8, intensity=CURVE), model, 48_000)
+    assert isinstance(next(events), Progress)
+    events.close()
+    assert list(events) == []
+
+
+def test_iterations_follow_the_paper() -> None:
+    notes = Melody(notes=(Note(pitch=60, beat=0, beats=1),))
+    assert iterations_of(Job()) == 0
+    assert iterations_of(Job(intensity=CURVE)) == 70
+    assert iterations_of(Job(melody=notes)) == 150
+    assert iterations_of(Job(melody=notes, quality=FAST)) == 3
+
+
+def test_the_loop_closes_before_beat_one_and_leaves_beat_one_alone() -> None:
+    job = Job(bpm=120, beats=4)
+    layout = lay_out(job, 44_100, 44_100)
+    audio_N = np.random.default_rng(0).normal(size=layout.total).astype(np.float32) * 0.1
+    take_N = finish(audio_N, layout, 44_100, 44_100)
+    kept = layout.out_frames - layout.fade_frames
+    np.testing.assert_allclose(take_N[:kept], audio_N[layout.lead : layout.lead + kept], atol=1e-6)
+    # The last sample is the one that was generated just before beat one.
+    assert take_N[-1] == pytest.approx(audio_N[layout.lead - 1], abs=0.02)
+
+
+def test_soft_limit_leaves_quiet_samples_alone_and_never_reaches_one() -> None:
+    audio_N = np.linspace(-4, 4, 8001, dtype=np.float32)
+    limited_N = soft_limit(audio_N)
+    quiet = np.abs(audio_N) <= 0.89
+    np.testing.assert_array_equal(limited_N[quiet], audio_N[quiet])
+    assert np.abs(limited_N).max() <= 1.0 and (np.diff(limited_N) >= 0).all()
+
+
+def test_checkpointing_changes_nothing_but_memory(
+    model: Builtin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(bpm=240, beats=4, intensity=CURVE, quality=FAST)
+    plain = _take(job, model).report.loss
+    monkeypatch.setattr(module, "CHECKPOINT_ABOVE", 1)
+    torch.testing.assert_close(torch.tensor(_take(job, model).report.loss), torch.tensor(plain))
