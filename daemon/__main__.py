@@ -94,9 +94,8 @@ def render(options: RenderOptions) -> None:
 
 def _render(options: RenderOptions, config: Config) -> None:
     # All that can be wrong with the words is told before torch loads.
-    from ditto_rt.midi import read_midi
-
     from daemon.files import audio_seconds, write_json
+    from ditto_rt.midi import read_midi
 
     job = job_of(options, config.render.quality(), read_midi, audio_seconds)
     with Console(stderr=True).status("loading the model"):

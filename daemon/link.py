@@ -12,6 +12,7 @@ import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeAlias
 
 from daemon.wire import LINE_BYTES, Event, Order, Ready, encode, read_event
@@ -101,6 +102,7 @@ class EngineLink:
                 stdout=PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 pass_fds=(write_fd,),
+                env=_environment(),
                 # Ctrl-C in a terminal goes to the whole group; the engine ends when it is told.
                 start_new_session=True,
             )
@@ -146,7 +148,14 @@ class EngineLink:
 
 def engine_command(device: str, threads: int, log_level: str) -> tuple[str, ...]:
     """Return how to start the engine; {events_fd} stands for the pipe's number."""
-    return (sys.executable, "-m", "daemon.engine", "{events_fd}", device, str(threads), log_level)
+    return (sys.executable, "-P", "-m", "daemon.engine", "{events_fd}", device, str(threads), log_level)
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment, in which the engine finds the same packages as this process."""
+    here = str(Path(__file__).resolve().parent.parent)
+    there = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, there] if there else [here])}
 
 
 async def _follow_log(process: Process) -> None:

@@ -1,0 +1,25 @@
+"""What tests of both packages share."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+
+@pytest.fixture
+def program() -> Callable[[str], str]:
+    """Return a function that gives a program's path; without the program the test is skipped.
+
+    Where REQUIRE_CLIENTS=1 the test fails instead, so that a full check cannot pass by skipping.
+    """
+
+    def find(name: str) -> str:
+        path = shutil.which(name)
+        if path is None and os.environ.get("REQUIRE_CLIENTS") == "1":
+            pytest.fail(f"{name} is missing, and REQUIRE_CLIENTS=1 asks for it")
+        if path is None:
+            pytest.skip(f"{name} is not installed")
+        return path
+
+    return find

@@ -1,0 +1,109 @@
+"""The control process's parts joined as the service joins them, without sockets or an engine.
+
+Datagrams go in by hand; what would be sent is kept, and so are the orders to the engine.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daemon import guard
+from daemon.clients import Address, Clients
+from daemon.desk import Desk
+from daemon.dispatch import Dispatcher
+from daemon.handlers import Office
+from daemon.mailbox import Mailbox
+from daemon.outbox import Outbox
+from daemon.takes import TakeFolder
+from daemon.wire import Finished, Order, Ready, RenderOrder
+from ditto_rt.spec import Quality, Report, SeamReport
+
+SENDER: Address = ("127.0.0.1", 40_001)
+OTHER: Address = ("127.0.0.1", 40_002)
+OWN: Address = ("127.0.0.1", 7770)
+RATE_HZ = 48_000
+
+
+def report(loss: tuple[float, ...] = (3.0, 1.0, 2.0)) -> Report:
+    """Return a report as an engine sends it."""
+    return Report(
+        sample_rate=RATE_HZ,
+        frames=4800,
+        seconds=0.1,
+        wall_s=1.5,
+        iterations=len(loss),
+        loss=loss,
+        seam=SeamReport(ratio=0.5),
+        model="builtin",
+        device="cpu",
+    )
+
+
+@dataclass
+class Bench:
+    """A dispatcher and its office, with what they sent."""
+
+    folder: Path
+    sent: list[tuple[Address, str, tuple[Any, ...]]] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    stops: int = 0
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Join the parts."""
+        self.clients = Clients(60.0)
+        self.outbox = Outbox(self._keep, lambda: self.clients.subscribers(self.now_s))
+        takes = TakeFolder(self.folder, keep_per_slot=3)
+        self.desk = Desk(self.outbox, takes, self.orders.append, Quality(), RATE_HZ)
+        self.mailbox = Mailbox(8)
+        self.office = Office(
+            desk=self.desk,
+            outbox=self.outbox,
+            clients=self.clients,
+            roots=(self.folder.resolve(),),
+            own=OWN,
+            dropped=lambda: self.mailbox.dropped,
+            stop=self._stop,
+        )
+        self.dispatcher = Dispatcher(self.mailbox, self.office)
+
+    def _stop(self) -> None:
+        self.stops += 1
+
+    def _keep(self, datagram: bytes, target: Address) -> None:
+        (message,) = guard.read(datagram).messages
+        self.sent.append((target, message.address, message.arguments))
+
+    def take(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Return what was sent to SENDER since the last time, and forget all."""
+        found = [(address, values) for target, address, values in self.sent if target == SENDER]
+        self.sent.clear()
+        return found
+
+    def send(self, datagram: bytes, source: Address = SENDER) -> list[tuple[str, tuple[Any, ...]]]:
+        """Carry a datagram out; return what was answered to SENDER."""
+
+        async def run() -> None:
+            await self.dispatcher.carry_out(datagram, source)
+            # What waits for nothing may be answered in the same breath.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        asyncio.run(run())
+        return self.take()
+
+    def get_ready(self) -> None:
+        """Let the engine say that its model is loaded."""
+        self.desk.on_event(Ready(model="builtin", device="cpu"))
+
+    def rendering(self) -> RenderOrder:
+        """Return the newest render that the engine was given."""
+        return [order for order in self.orders if isinstance(order, RenderOrder)][-1]
+
+    def finish(self, order: RenderOrder) -> None:
+        """Let the engine finish a render, with files."""
+        path = Path(order.wav)
+        path.write_bytes(b"RIFF")
+        path.with_suffix(".json").write_text("{}")
+        self.desk.on_event(Finished(id=order.id, report=report()))
