@@ -36,10 +36,11 @@ format: $(VENV)/.stamp-dev ## let ruff arrange the sources
 	$(BIN)/ruff format .
 
 train: $(VENV)/.stamp-dev ## train the built-in model anew (hours; resumes where it stopped)
-	$(BIN)/ditto-rt train $(ARGS)
+	$(BIN)/python -m ditto_rt.training all $(ARGS)
 
 bench: $(VENV)/.stamp-dev ## measure the figures of docs/results.md on this machine
-	$(THREADS) $(BIN)/ditto-rt bench $(ARGS)
+	$(BIN)/python -m benchmarks.controls $(ARGS)
+	$(BIN)/python benchmarks/memory.py
 
 docs: $(VENV)/.stamp-dev ## write docs/protocol.md from the message table
 	$(BIN)/python -m daemon.document > docs/protocol.md.new

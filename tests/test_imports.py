@@ -26,6 +26,7 @@ LIGHT = ("ditto_rt.limits", "ditto_rt.tags", "ditto_rt.spec", "ditto_rt.errors")
 CONTRACTS = (*LIGHT, "ditto_rt.model", "ditto_rt.timing", "ditto_rt.devices")
 SEARCH = ("ditto_rt.schedule", "ditto_rt.sampling", "ditto_rt.optimise")
 SOUND = ("ditto_rt.features", "ditto_rt.controls", "ditto_rt.targets")
+JOINTS = ("ditto_rt.layout", "ditto_rt.assemble")
 
 # Each part of the library: what else of the library it may import. Where a module is in several
 # rows, the longest name counts. `measure` is kept from `features`: a measurement that shares code
@@ -45,12 +46,15 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ditto_rt.optimise": ("ditto_rt.sampling", "ditto_rt.schedule", "ditto_rt.model"),
     "ditto_rt.features": (),
     "ditto_rt.controls": ("ditto_rt.features", "ditto_rt.errors"),
-    "ditto_rt.targets": ("ditto_rt.features", "ditto_rt.timing", *LIGHT),
+    "ditto_rt.midi": LIGHT,
+    "ditto_rt.targets": ("ditto_rt.features", "ditto_rt.midi", "ditto_rt.timing", *LIGHT),
     "ditto_rt.measure": ("ditto_rt.targets", "ditto_rt.timing", *LIGHT),
     "ditto_rt.builtin": (*CONTRACTS, "ditto_rt.builtin", "ditto_rt.features", "ditto_rt.schedule"),
-    "ditto_rt.render": (*CONTRACTS, *SEARCH, *SOUND, "ditto_rt.measure"),
+    "ditto_rt.layout": ("ditto_rt.targets", *CONTRACTS),
+    "ditto_rt.assemble": (*CONTRACTS, *SOUND, "ditto_rt.layout"),
+    "ditto_rt.render": (*CONTRACTS, *SEARCH, *SOUND, *JOINTS, "ditto_rt.measure"),
     "ditto_rt.evaluate": (
-        *(*CONTRACTS, *SEARCH, *SOUND),
+        *(*CONTRACTS, *SEARCH, *SOUND, *JOINTS),
         *("ditto_rt.measure", "ditto_rt.render", "ditto_rt.builtin", "ditto_rt.evaluate"),
     ),
     "ditto_rt.training": ("ditto_rt",),

@@ -1,7 +1,5 @@
 """Pure Data without a screen or a sound card, and a UDP peer made with python-osc for it."""
 
-import os
-import shutil
 import socket
 import subprocess
 import time
@@ -10,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from pythonosc.osc_message import OscMessage
 from pythonosc.osc_message_builder import OscMessageBuilder
 
@@ -19,15 +16,6 @@ from tests.max_patches.maxfile import FOLDER
 RATE_HZ = 48_000
 HEADLESS = ["pd", "-nogui", "-noprefs", "-noaudio", "-nomidi", "-stderr"]
 PATIENCE_S = 10.0
-
-
-def need_pd() -> None:
-    """Skip the test where Pure Data is missing; fail it where clients are required."""
-    if shutil.which("pd"):
-        return
-    if os.environ.get("REQUIRE_CLIENTS") == "1":
-        pytest.fail("pd is missing and REQUIRE_CLIENTS is 1")
-    pytest.skip("pd is missing (Debian: puredata-core)")
 
 
 def free_port() -> int:
@@ -73,7 +61,6 @@ class Client:
 @contextmanager
 def client(folder: Path, commands: str, rate_hz: int = RATE_HZ) -> Iterator[Client]:
     """Run ditto.pd with messages to its names, such as "ditto-slot 3; ditto-render bang"."""
-    need_pd()
     log, port = folder / "pd.log", free_port()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer, log.open("wb") as sink:
         peer.bind(("127.0.0.1", 0))
@@ -123,7 +110,6 @@ def play(folder: Path, seconds: float, loads: list[tuple[float, Path]]) -> tuple
 
     Returns the recording, 32-bit float, and what was printed.
     """
-    need_pd()
     rows, cords = [], []
     for n, (at_s, path) in enumerate(loads):
         rows += [f"#X obj 20 {300 + 40 * n} delay {1000 * at_s};"]

@@ -1,5 +1,6 @@
 """ditto.pd and ditto_loop.pd in a real Pure Data: what is sent, what is loaded, what is heard."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,11 @@ EVERYTHING = (
     "ditto-melody 60 0 2 63 2 2.5; ditto-structure AABA; ditto-loop 0.5; "
     "ditto-clear melody; ditto-render bang; ditto-cancel bang"
 )
+
+
+@pytest.fixture(autouse=True)
+def pure_data(program: Callable[[str], str]) -> None:
+    program("pd")
 
 
 def _take(path: Path, frames: int, seed: int) -> np.ndarray:
