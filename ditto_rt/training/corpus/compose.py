@@ -135,6 +135,7 @@ def compose_drums(plan: Plan, section: SectionPlan, rng: Rng) -> list[Hit]:
         grid = {drum: steps for drum, steps in grid.items() if drum not in extra or drum == "hat"}
     if section.density > 0.75 and "shaker" not in grid:
         grid["hat"] = patterns.SIXTEENTHS
+    # A soft kick would take the beat from the clip, so only the others follow density.
     soft = 0.65 + 0.35 * section.density
     bars = -(-plan.section_beats // BEATS_PER_BAR)
     hits = [
@@ -145,6 +146,7 @@ def compose_drums(plan: Plan, section: SectionPlan, rng: Rng) -> list[Hit]:
     if plan.section_beats >= 4 and rng.random() < 0.15 + 0.3 * section.density:
         start = plan.section_beats - 1
         fill = patterns.FILLS[rng.integers(len(patterns.FILLS))]
+        # Kick and hat go on under a fill, so that the grid stays audible.
         kept = [hit for hit in hits if hit.beat < start or hit.drum in ("hat", "kick")]
         hits = kept + [Hit(d, start + beat, v) for d, beat, v in patterns.hits(fill)]
     return [hit for hit in hits if hit.beat < plan.section_beats]
@@ -191,6 +193,7 @@ def compose_section(plan: Plan, section: SectionPlan, kept: Arrangement, rng: Rn
 
 def place(plan: Plan, section: SectionPlan, phrase: Score, start: float, score: Score) -> None:
     """Add a phrase to the score at a beat: swung, coloured, and cut at the clip's end."""
+    # Rounded, so that equal notes of equal sections share one rendering.
     colour = round(section.brightness, 1)
     for layer, notes in phrase.notes.items():
         for note in notes:

@@ -81,6 +81,7 @@ def hat(length_s: float, style: KitStyle, rng: Rng) -> Floats:
     """Noise and a cluster of inharmonic squares, high-passed."""
     t = _time(min(length_s * 4, 0.6))
     base = rng.uniform(300, 420)
+    # Squares far from a harmonic series, as in analogue cymbals, so that no pitch is heard.
     ratios = (2.0, 3.0, 4.16, 5.43, 6.79, 8.21)
     metal = sum(np.sign(np.sin(2 * np.pi * base * r * t)) for r in ratios) / 4
     cut = butter(3, rng.uniform(*style.hat_hz), "highpass", fs=RATE_HZ, output="sos")

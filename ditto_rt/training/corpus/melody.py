@@ -30,6 +30,7 @@ LOW, HIGH = 58, 86
 def _rhythm(density: float, rng: Rng) -> list[tuple[int, int]]:
     """Draw a rhythm near a density; return (step, steps) of its notes."""
     middle = density * (len(RHYTHMS) - 1)
+    # Neighbouring rhythms stay possible, so that a mood is a lean and not a rule.
     weights = np.exp(-(((np.arange(len(RHYTHMS)) - middle) / 2.0) ** 2))
     steps = RHYTHMS[rng.choice(len(RHYTHMS), p=weights / weights.sum())]
     starts = [index for index, mark in enumerate(steps) if mark == "x"]
@@ -68,6 +69,7 @@ def compose_melody(
                 break
             index = int(np.clip(index + leaps[order], max(home - 5, 0), home + 5))
             index = min(index, len(scale) - 1)
+            # Weak short notes may pass through the scale; the others settle in the chord.
             if step % 4 == 0 or steps > 3:
                 current = max((at, pitches) for at, pitches in chords if at <= beat)[1]
                 classes = {p % 12 for p in current}

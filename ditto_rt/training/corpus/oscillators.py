@@ -105,6 +105,7 @@ def pluck(frequency_hz: float, damping: float, count: int, rng: np.random.Genera
     The string's loop filter (mean of two neighbours, Karplus and Strong 1983) takes harmonic h
     down by cos(pi h f / rate) each period; the rows of a table are that string at 48 moments.
     """
+    # Harmonics end at the band limit, so that a bright pluck does not alias.
     harmonics = np.arange(1, max(2, min(200, int(TOP_HZ / frequency_hz))), dtype=np.float64)
     loss = -np.log(np.cos(np.pi * harmonics * frequency_hz / RATE_HZ) * (1 - damping))
     moments = np.linspace(0, 1, 48)[:, None] ** 2 * (count / RATE_HZ)

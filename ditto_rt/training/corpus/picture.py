@@ -1,13 +1,18 @@
 """Draw one held-out clip of each genre: `python -m ditto_rt.training.corpus.picture OUT.png`."""
 
 import argparse
+from io import BytesIO
 from pathlib import Path
 
+import librosa
 import numpy as np
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from ditto_rt.tags import GENRES
 from ditto_rt.training.corpus.clip import HELD_OUT_SEEDS, Clip, make_clip
+from ditto_rt.training.corpus.plan import make_plan
 
 SECONDS = 8.0
 BANDS = 128
@@ -15,19 +20,17 @@ BANDS = 128
 
 def first_clips() -> list[tuple[int, Clip]]:
     """Return, for each genre in turn, the first held-out seed of that genre and its clip."""
-    found: dict[str, tuple[int, Clip]] = {}
+    found: dict[str, int] = {}
     for seed in HELD_OUT_SEEDS:
-        clip = make_clip(seed, SECONDS)
-        found.setdefault(clip.genre, (seed, clip))
+        # A plan is a thousand times cheaper than the clip, and names the same genre.
+        found.setdefault(make_plan(SECONDS, np.random.default_rng(seed)).genre, seed)
         if len(found) == len(GENRES):
             break
-    return [found[genre] for genre in GENRES]
+    return [(found[genre], make_clip(found[genre], SECONDS)) for genre in GENRES]
 
 
 def log_mel(clip: Clip) -> NDArray[np.float32]:
     """Return the log-mel spectrogram in dB (bands, frames), 20 Hz to 20 kHz."""
-    import librosa
-
     mel = librosa.feature.melspectrogram(
         y=clip.audio_N,
         sr=clip.rate_hz,
@@ -51,19 +54,15 @@ def title(seed: int, clip: Clip) -> str:
 
 def draw(path: Path) -> None:
     """Write the picture; section starts are dashed lines, bars are ticks."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(5, 2, figsize=(14, 15), layout="constrained")
+    figure = Figure(figsize=(14, 15), layout="constrained", dpi=72)
+    axes = figure.subplots(5, 2)
     for axis, (seed, clip) in zip(axes.flat, first_clips(), strict=True):
         beat_s = 60 / clip.tempo_bpm
         axis.imshow(
             log_mel(clip),
             origin="lower",
             aspect="auto",
-            vmin=-60,
+            vmin=-50,
             vmax=30,
             cmap="magma",
             extent=(0, SECONDS, 0, BANDS),
@@ -75,7 +74,11 @@ def draw(path: Path) -> None:
         axis.set_ylabel("mel band")
     axes[-1, 0].set_xlabel("seconds")
     axes[-1, 1].set_xlabel("seconds")
-    figure.savefig(path, dpi=80)
+    drawn = BytesIO()
+    figure.savefig(drawn)
+    # Of 128 colours the eye misses none here, and the file is a third of the size.
+    image = Image.open(drawn).convert("RGB")
+    image.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ def choose_tempo(genre: str, mood: str, rng: Rng) -> float:
     ranges = GENRE_STYLES[genre].tempo_bpm
     low, high = ranges[rng.integers(len(ranges))]
     lean = MOOD_STYLES[mood].tempo
+    # People type whole tempos; the rest keeps the model from knowing only those.
     tempo = low + (high - low) * rng.uniform(*lean)
     return float(round(tempo)) if rng.random() < 0.7 else float(round(tempo, 2))
 
@@ -95,6 +96,7 @@ def choose_length(
 
 def choose_form(beats: float, beat_s: float, rng: Rng) -> tuple[int, str]:
     """Return the length of a section in beats and the letters of all sections."""
+    # Shorter sections are not heard as sections, longer ones do not fit into a clip.
     sizes = [size for size in (4, 8, 16) if 1.2 <= size * beat_s <= 7] or [4]
     section_beats = 2 if rng.random() < 0.05 else int(rng.choice(sizes))
     count = int(np.ceil(beats / section_beats - 1e-6))

@@ -60,6 +60,7 @@ def render_layer(desk: Desk, score: Score, layer: str, rng: Rng) -> Floats | Non
     brightness = MOOD_STYLES[plan.mood].brightness * (0.6 if layer == "lead" else 1.0)
     voice = vary(PRESETS[str(rng.choice(names))], brightness, rng)
     audio_N = render_notes(voice, notes, plan.beat_s, desk.count, plan.loop, rng)
+    # Kick and bass have the lows to themselves.
     if layer != "bass":
         audio_N = effects.filtered(audio_N, "highpass", 150.0, plan.loop)
     level_db = (LED_DB if plan.melody_led else MIX_DB)[layer] + float(rng.uniform(-2, 2))
@@ -176,6 +177,7 @@ def master(desk: Desk, audio_N: Floats, rng: Rng) -> Floats:
     """Saturate, shape the level, set the clip's loudness, and keep the peak below 1."""
     mood = MOOD_STYLES[desk.plan.mood]
     peak = max(float(np.abs(audio_N).max()), 1e-6)
+    # Saturation comes before the curve: a fade changes the level, not the colour.
     drive = mood.drive * float(rng.uniform(0.6, 1.4))
     audio_N = effects.saturate(audio_N / np.float32(peak), drive)
     audio_N = effects.filtered(audio_N, "highpass", 25.0, desk.plan.loop)

@@ -66,6 +66,7 @@ def voice_lead(previous: tuple[int, ...], classes: list[int], centre: float) -> 
     Without a previous chord of the same size the voicing nearest to `centre` is taken. A
     small pull to `centre` keeps a long progression from drifting away.
     """
+    # Three octaves around the centre hold all close positions and inversions.
     options = [(near(c, centre - 6), near(c, centre), near(c, centre + 6)) for c in classes]
     voicings = {tuple(sorted(set(choice))) for choice in product(*options)}
     whole = [v for v in voicings if len(v) == len(classes) and v[-1] - v[0] <= 16]

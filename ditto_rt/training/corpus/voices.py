@@ -116,6 +116,7 @@ def _table_tone(voice: Voice, note: Note, time_N: Floats, rng: Rng) -> Floats:
     rows_N = osc.cutoff_rows(voice.cutoff_hz * 2**octaves_N, base_hz)
     tone_N = np.zeros_like(time_N)
     spread = np.linspace(-1, 1, voice.unison) if voice.unison > 1 else np.zeros(1)
+    # Unison voices start at random phases; in phase they would begin with a click.
     for cents in spread * voice.detune_cents:
         phase_N = osc.phases(base_hz * 2 ** (cents / 1200), rng.uniform(), len(time_N))
         phase_N = phase_N + _vibrato(voice, base_hz, time_N)
@@ -160,6 +161,7 @@ def render_notes(
     audio_N = np.zeros(count, dtype=np.float32)
     tones: dict[Note, Floats] = {}
     for note in notes:
+        # Where a note stands does not change its sound.
         key = replace(note, beat=0.0)
         if key not in tones:
             tones[key] = _tone(voice, note, note.beats * beat_s, rng)
