@@ -65,7 +65,6 @@ $(VENV)/.stamp-torch:
 	@python=$$(bash .ci/find-python); \
 	echo "Making $(VENV) with $$($$python --version); torch takes a few minutes the first time."; \
 	$$python -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install $(TORCH)
 	@touch $@
 
