@@ -99,6 +99,7 @@ class LoopSelf:
         start_BN, after_BN = whole_BN[:, : self.overlap], whole_BN[:, self.samples :]
         mel = F.mse_loss(features.log_mel(after_BN, self.mel), features.log_mel(start_BN, self.mel))
         start_BN, after_BN = start_BN[:, : self.wave_samples], after_BN[:, : self.wave_samples]
+        # A floor of -60 dB, below which a jump is no click.
         power = (start_BN.square() + after_BN.square()).mean() / 2 + 1e-6
         return mel + self.wave_weight * (after_BN - start_BN).square().mean() / power
 

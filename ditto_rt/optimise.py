@@ -201,6 +201,7 @@ def optimise(
         step = Step(index, figures, sum(figures.values()), x.detach(), x_0.detach(), better)
         best = step if better else best
         yield step
+        # Only now, and not after the last latent: a caller who has enough leaves before this.
         if index < rules.iterations:
             (gradient,) = torch.autograd.grad(total, x)
             if not torch.isfinite(gradient).all():

@@ -28,6 +28,7 @@ def ddim_step(
     eta scales the fresh noise: 0 is deterministic, 1 is ancestral sampling. Also runs upwards
     (s > t > 0) with eta = 0. Raises ValueError where eta asks for noise and none is given.
     """
+    # The noise that x_0 leaves; at t = 1 it is x itself, whatever the estimate.
     eps = (x - alpha(t) * x_0) / sigma(t)
     if eta == 0:
         return alpha(s) * x_0 + sigma(s) * eps
@@ -56,6 +57,7 @@ def dpmpp_2m_step(
     estimate = x_0
     if old_x_0 is not None:
         h, h_old = log_snr_half(s) - log_snr_half(t), log_snr_half(t) - log_snr_half(t_old)
+        # Infinities and their quotient are the two ends: there the correction is left out.
         half_ratio = torch.nan_to_num(h / (2 * h_old), nan=0.0, posinf=0.0, neginf=0.0)
         estimate = x_0 + half_ratio * (x_0 - old_x_0)
     return shrink * x + (alpha(s) - alpha(t) * shrink) * estimate

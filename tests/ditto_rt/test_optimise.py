@@ -112,6 +112,14 @@ def test_lbfgs_never_steps_further_than_asked() -> None:
         assert (after - before).square().mean().sqrt() <= 0.1 + 1e-12
 
 
+def test_lbfgs_walks_downhill_where_the_curvature_is_negative() -> None:
+    # From the top between two wells, whose bottoms are at -1 and 1.
+    x, state, update = 0.1 * torch.sign(_latent()), State(), lbfgs(0.2)
+    for _ in range(40):
+        x, state = update(x, x**3 - x, state)
+    assert torch.allclose(x, torch.sign(_latent()), atol=1e-6)
+
+
 @pytest.mark.parametrize("name", UPDATES)
 def test_every_rule_lowers_the_loss(name: str) -> None:
     rate = {"nesterov": 2.0}.get(name, 0.05)
