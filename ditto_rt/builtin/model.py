@@ -78,7 +78,11 @@ class Builtin:
 
     def decode(self, x0_BCHW: Tensor) -> Tensor:
         """Return audio (B, 2048 W)."""
-        audio_BN: Tensor = self._vocoder(self._latent.decode(x0_BCHW))
+        return self.vocode(self._latent.decode(x0_BCHW))
+
+    def vocode(self, mel_BMF: Tensor) -> Tensor:
+        """Return audio (B, 512 F) of a log-mel (B, 128, F)."""
+        audio_BN: Tensor = self._vocoder(mel_BMF)
         return audio_BN
 
 

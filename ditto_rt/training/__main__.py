@@ -1,5 +1,6 @@
 """Train the built-in model: `python -m ditto_rt.training --help`. Each stage resumes."""
 
+import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -7,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ditto_rt import builtin
 from ditto_rt.devices import choose, set_numerics
-from ditto_rt.training import stages
+from ditto_rt.training import held_out, stages
 from ditto_rt.training.export import export
 from ditto_rt.training.loop import Plan, Run
 from ditto_rt.training.shards import make_shards
@@ -76,6 +78,24 @@ def export_weights(folder: Folder = WORK) -> None:
     """Write the averaged weights into the package in half precision."""
     for path, size in export(folder).items():
         console.print(f"{path}: {size / 2**20:.2f} MiB")
+
+
+@app.command()
+def report(
+    picture: Path = Path("docs/images/model.png"),
+    clips: int = 32,
+    threads: Threads = 2,
+    device: Device = "auto",
+) -> None:
+    """Measure the shipped model on held-out clips and draw it beside them."""
+    set_numerics(threads)
+    model = builtin.load(choose(device))
+    shown = held_out.held_out(clips)
+    console.print(json.dumps(held_out.vocoder_figures(model, shown), indent=2))
+    console.print("velocity error by time", held_out.denoiser_figures(model, shown))
+    console.print("tempo found within 0.5 BPM", held_out.tempo_figures(model, clips))
+    held_out.picture(model, picture)
+    console.print(f"wrote {picture}")
 
 
 @app.command("all")
