@@ -46,7 +46,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ditto_rt.optimise": ("ditto_rt.sampling", "ditto_rt.schedule", "ditto_rt.model"),
     "ditto_rt.features": (),
     "ditto_rt.controls": ("ditto_rt.features", "ditto_rt.errors"),
-    "ditto_rt.midi": LIGHT,
     "ditto_rt.targets": ("ditto_rt.features", "ditto_rt.midi", "ditto_rt.timing", *LIGHT),
     "ditto_rt.measure": ("ditto_rt.targets", "ditto_rt.timing", *LIGHT),
     "ditto_rt.builtin": (*CONTRACTS, "ditto_rt.builtin", "ditto_rt.features", "ditto_rt.schedule"),
