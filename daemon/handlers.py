@@ -247,6 +247,7 @@ async def _cancel(office: Office, errand: Errand) -> tuple[Value, ...]:
 
 
 async def _quit(office: Office, errand: Errand) -> tuple[Value, ...]:
+    log.info("%s:%d asked for the end", *errand.source)
     office.stop()
     return ()
 

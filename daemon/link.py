@@ -148,7 +148,16 @@ class EngineLink:
 
 def engine_command(device: str, threads: int, log_level: str) -> tuple[str, ...]:
     """Return how to start the engine; {events_fd} stands for the pipe's number."""
-    return (sys.executable, "-P", "-m", "daemon.engine", "{events_fd}", device, str(threads), log_level)
+    return (
+        sys.executable,
+        "-P",
+        "-m",
+        "daemon.engine",
+        "{events_fd}",
+        device,
+        str(threads),
+        log_level,
+    )
 
 
 def _environment() -> dict[str, str]:

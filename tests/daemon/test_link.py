@@ -1,0 +1,156 @@
+"""The engine's process from outside: small scripts stand where torch would take seconds."""
+
+import asyncio
+import os
+import signal
+import sys
+import textwrap
+from collections.abc import Callable
+
+from daemon import link
+from daemon.link import Died, EngineLink, LinkEvent
+from daemon.wire import CancelOrder, Ready, Stopped
+
+ECHO = """
+    import json, os, sys
+    events = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
+    def emit(**event):
+        events.write(json.dumps(event).encode() + b"\\n")
+    print("stray output", flush=True)
+    emit(kind="ready", model="m", device="cpu")
+    for line in sys.stdin:
+        emit(kind="stopped", id=json.loads(line)["id"], code="disk", text="t")
+"""
+
+
+def command(script: str) -> tuple[str, ...]:
+    return (sys.executable, "-c", textwrap.dedent(script), "{events_fd}")
+
+
+async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
+    async with asyncio.timeout(limit_s):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def run(script: str, use: Callable[[EngineLink, list[LinkEvent]], object]) -> list[LinkEvent]:
+    async def main() -> list[LinkEvent]:
+        events: list[LinkEvent] = []
+        engine = EngineLink(command(script), events.append)
+        task = asyncio.create_task(engine.keep_alive())
+        await use(engine, events)  # type: ignore[misc]
+        await engine.stop(1.0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return events
+
+    return asyncio.run(main())
+
+
+def test_orders_go_in_and_events_come_out_in_order() -> None:
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        await until(lambda: events)
+        for number in range(50):
+            engine.send(CancelOrder(id=number))
+        await until(lambda: len(events) == 51)
+
+    events = run(ECHO, use)
+    assert events[0] == Ready(model="m", device="cpu")
+    assert [event.id for event in events[1:] if isinstance(event, Stopped)] == list(range(50))
+
+
+def test_a_killed_engine_is_told_and_started_again() -> None:
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        await until(lambda: events)
+        first = engine.pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: len(events) == 3)
+        assert engine.pid not in (None, first)
+        engine.send(CancelOrder(id=7))
+        await until(lambda: len(events) == 4)
+
+    events = run(ECHO, use)
+    assert events[1] == Died("was killed by signal 9")
+    assert [type(event) for event in events] == [Ready, Died, Ready, Stopped]
+
+
+def test_an_engine_that_dies_at_once_is_started_more_and_more_slowly() -> None:
+    pauses: list[float] = []
+
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        loop = asyncio.get_running_loop()
+        for count in range(1, 5):
+            await until(lambda count=count: len(events) >= count)  # type: ignore[misc]
+            pauses.append(loop.time())
+
+    events = run("raise SystemExit(3)", use)
+    assert events[:4] == [Died("ended with code 3")] * 4
+    gaps = [later - earlier for earlier, later in zip(pauses[:-1], pauses[1:], strict=True)]
+    assert gaps[0] > 2 * link.FIRST_PAUSE_S and gaps[2] > gaps[1] > gaps[0]
+
+
+def test_what_is_no_event_ends_the_engine() -> None:
+    script = ECHO.replace('emit(kind="ready"', 'emit(kind="song"')
+
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        await until(lambda: events)
+
+    assert run(script, use)[0] == Died("was killed by signal 9")
+
+
+def test_a_program_that_cannot_be_started_is_told() -> None:
+    async def main() -> list[LinkEvent]:
+        events: list[LinkEvent] = []
+        engine = EngineLink(("/nowhere/python", "{events_fd}"), events.append)
+        task = asyncio.create_task(engine.keep_alive())
+        await until(lambda: events)
+        task.cancel()
+        return events
+
+    (event,) = asyncio.run(main())
+    assert isinstance(event, Died) and "cannot be started" in event.how
+
+
+def test_stop_kills_an_engine_that_does_not_listen() -> None:
+    script = ECHO + "\n    import time; time.sleep(60)\n"
+
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        await until(lambda: events)
+
+    started = asyncio.run(_timed(lambda: asyncio.to_thread(run, script, use)))
+    assert started < 4.0
+
+
+async def _timed(work: Callable[[], object]) -> float:
+    loop = asyncio.get_running_loop()
+    started_s = loop.time()
+    await work()  # type: ignore[misc]
+    return loop.time() - started_s
+
+
+def test_nothing_is_sent_where_no_engine_is() -> None:
+    EngineLink(command(ECHO), lambda _: None).send(CancelOrder(id=1))
+
+
+def test_no_files_stay_open_after_many_engines() -> None:
+    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+    async def use(engine: EngineLink, events: list[LinkEvent]) -> None:
+        for count in range(1, 6):
+            await until(lambda count=count: sum(isinstance(e, Ready) for e in events) == count)  # type: ignore[misc]
+            assert engine.pid
+            os.kill(engine.pid, signal.SIGKILL)
+            engine_dead = count
+            await until(
+                lambda n=engine_dead: sum(isinstance(e, Died) for e in events) == n  # type: ignore[misc]
+            )
+
+    link_pause = link.LONGEST_PAUSE_S
+    try:
+        link.LONGEST_PAUSE_S = 0.05
+        run(ECHO, use)
+    finally:
+        link.LONGEST_PAUSE_S = link_pause
+    after = len(os.listdir("/proc/self/fd")) if before else 0
+    assert after <= before + 1
