@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ditto_rt import controls, targets
 from ditto_rt.controls import Control, Rendered
-from ditto_rt.errors import BadTarget
 from ditto_rt.features import ChromaSpec, MelSpec
 from ditto_rt.layout import Layout
 from ditto_rt.model import Model
@@ -20,8 +19,6 @@ from ditto_rt.spec import Job
 from ditto_rt.timing import frame_count
 
 RMS_HOP = 512
-STRUCTURE_HZ = 10.0
-STRUCTURE_WINDOW = 11
 # The built-in encoder's analysis window reaches this far beyond a latent step.
 ENCODER_REACH = 1024
 
@@ -85,9 +82,6 @@ def _melody(job: Job, layout: Layout, model: Model) -> Control | None:
     class_T, mask_T = targets.pitch_classes(
         job.melody, job.bpm, frames, chroma.hop, model.sample_rate_hz
     )
-    if not mask_T.any():
-        first = min(note.beat for note in job.melody.notes)
-        raise BadTarget(f"melody begins at beat {first:g}; allowed: before beat {job.beats:g}")
     return controls.Melody(
         torch.from_numpy(class_T).to(model.device),
         torch.from_numpy(mask_T).to(model.device),
@@ -99,10 +93,12 @@ def _melody(job: Job, layout: Layout, model: Model) -> Control | None:
 def _structure(job: Job, layout: Layout, model: Model) -> Control | None:
     if job.structure is None:
         return None
-    frames = max(len(job.structure.pattern), round(job.seconds * STRUCTURE_HZ))
-    target_TT = targets.pattern_similarity(job.structure.pattern, frames, STRUCTURE_WINDOW)
+    frames, window = targets.similarity_grid(
+        layout.take, model.sample_rate_hz, len(job.structure.pattern)
+    )
+    target_TT = targets.pattern_similarity(job.structure.pattern, frames, window)
     return controls.Structure(
-        target_TT.to(model.device), layout.take, MelSpec(model.sample_rate_hz), STRUCTURE_WINDOW
+        target_TT.to(model.device), layout.take, MelSpec(model.sample_rate_hz), window
     )
 
 

@@ -14,7 +14,7 @@ from ditto_rt import targets
 from ditto_rt.errors import BadRegion
 from ditto_rt.spec import Job, Region
 from ditto_rt.targets import Canvas
-from ditto_rt.timing import samples_of, seconds_of
+from ditto_rt.timing import samples_of
 
 LEAD_S = 0.1
 FADE_S = 0.03
@@ -67,7 +67,7 @@ def lay_out(job: Job, rate_hz: int, output_rate_hz: int) -> Layout:
 
     Raises BadFile and BadRegion for a region that cannot be used.
     """
-    take = round(seconds_of(job.beats, job.bpm) * rate_hz)
+    take = samples_of(job.beats, job.bpm, rate_hz)
     lead = round((job.loop.overlap_s if job.loop else LEAD_S) * rate_hz)
     canvas = _canvas(job.region, take, lead, rate_hz) if job.region else None
     start = canvas.start if canvas else lead

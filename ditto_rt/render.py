@@ -15,10 +15,11 @@ from torch import Tensor
 
 from ditto_rt import schedule
 from ditto_rt.assemble import Target, assemble, reference_latent
+from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
 from ditto_rt.measure import measure
 from ditto_rt.model import Conditioning, Model
-from ditto_rt.optimise import Settings, Step, adam, optimise
+from ditto_rt.optimise import Diverged, Settings, Step, adam, optimise
 from ditto_rt.sampling import Denoise, draw_noise, guided, sample
 from ditto_rt.spec import Job, Report
 from ditto_rt.tags import Tags
@@ -26,7 +27,9 @@ from ditto_rt.timing import close_loop
 
 # The paper's iterations (section 5): 70, and 150 where melody or structure is asked.
 ITERATIONS, LONG_ITERATIONS = 70, 150
-PATIENCE, LEAST_GAIN = 25, 0.005
+PATIENCE, LEAST_GAIN = 20, 0.01
+# Share of a clip's values that dynamic thresholding leaves alone (Imagen, section 2.3).
+THRESHOLD_PERCENTILE = 0.995
 # A variation keeps the bars and sections of its source and draws the rest anew.
 VARY_FROM = 0.7
 # Above so many sampler steps the search keeps one step's activations at a time.
@@ -138,7 +141,8 @@ def _prepare(job: Job, layout: Layout, model: Model) -> tuple[Tensor, _Path]:
     noise_SBCHW = draw_noise(x_T, most, generator) if stochastic else None
     vary = job.region is not None and job.region.mode == "vary"
     base_BCHW = reference_latent(layout, model) if vary else None
-    denoise = guided(model, _conditioning(job, layout, model, shape[-1]), job.quality.guidance)
+    cond = _conditioning(job, layout, model, shape[-1])
+    denoise = guided(model, cond, job.quality.guidance, THRESHOLD_PERCENTILE)
     return x_T, _Path(denoise, job, noise_SBCHW, base_BCHW)
 
 
@@ -155,17 +159,27 @@ def _search(
     most = iterations_of(job)
     settings = Settings(iterations=most, update=adam(job.quality.learning_rate))
     reached, since = float("inf"), 0
-    for step in optimise(
+    steps = optimise(
         x_T,
         lambda x: path.generate(x, job.quality.search_steps),
         lambda x_0: target.loss(model, x_0),
         settings,
-    ):
+    )
+    for step in _while_finite(steps):
         gained = step.total < reached - LEAST_GAIN * abs(reached) or reached == float("inf")
         reached, since = (step.total, 0) if gained else (reached, since + 1)
         yield step, (step.index + 1) / (most + 1)
         if since >= PATIENCE:
             return
+
+
+def _while_finite(steps: Iterator[Step]) -> Iterator[Step]:
+    # A search that runs away after some good steps still has those.
+    try:
+        yield from steps
+    except Diverged as error:
+        if error.best is None:
+            raise BadTarget(f"search has no loss to start from: {error}") from error
 
 
 def finish(

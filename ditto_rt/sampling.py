@@ -63,7 +63,7 @@ def dpmpp_2m_step(
     return shrink * x + (alpha(s) - alpha(t) * shrink) * estimate
 
 
-def threshold(x_0: Tensor, percentile: float | None = 0.995, limit: float = 4.0) -> Tensor:
+def threshold(x_0: Tensor, percentile: float | None = 0.995, limit: float = 8.0) -> Tensor:
     """Rein in an overdriven estimate by dynamic thresholding (Saharia et al. 2022, section 2.3).
 
     Each clip's values are cut at that percentile of their magnitudes and scaled down to `limit`
