@@ -1,13 +1,22 @@
 """The real built-in model, loaded once."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
 from ditto_rt import builtin
-from ditto_rt.devices import set_numerics
 
 
 @pytest.fixture(scope="session")
 def model() -> builtin.Builtin:
-    set_numerics(1)
+    torch.set_num_threads(1)
     return builtin.load(torch.device("cpu"))
+
+
+@pytest.fixture(autouse=True)
+def flushed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Flush denormals as the engine does, but only beside the model: Hypothesis counts on them."""
+    torch.set_flush_denormal("model" in request.fixturenames)
+    yield
+    torch.set_flush_denormal(False)
