@@ -46,11 +46,12 @@ class Progress:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A finished take and what it measures."""
+    """A finished take, what it measures, and the noise x_T (1, C, H, W) that it grew from."""
 
     audio_N: NDArray[np.float32]
     rate_hz: int
     report: Report
+    x_T: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,21 +91,27 @@ def iterations_of(job: Job) -> int:
     return LONG_ITERATIONS if job.melody or job.structure else ITERATIONS
 
 
-def render(job: Job, model: Model, output_rate_hz: int) -> Iterator[Progress | Take]:
+def render(
+    job: Job, model: Model, output_rate_hz: int, start: NDArray[np.float32] | None = None
+) -> Iterator[Progress | Take]:
     """Yield progress and, last, the take. The caller cancels by leaving the loop.
 
-    Raises BadFile, BadRegion, BadTarget for what the job's files and targets cannot give.
+    `start`: the x_T (1, C, H, W) to begin with, as an earlier take's; None draws it by the seed.
+    Raises BadFile, BadRegion, BadTarget for what the job's files and targets cannot give, and
+    ValueError for a start of another shape.
     """
     started = time.perf_counter()
     layout = lay_out(job, model.sample_rate_hz, output_rate_hz)
-    x_T, path = _prepare(job, layout, model)
+    drawn_T, path = _prepare(job, layout, model)
+    x_T = drawn_T if start is None else _like(drawn_T, start)
+    best_T = x_T
     losses: list[float] = []
     x0_BCHW: Tensor | None = None
     if iterations_of(job):
         target = assemble(job, layout, model)
         for step, share in _search(job, model, x_T, path, target):
             losses.append(step.total)
-            x0_BCHW = step.x_0 if step.best else x0_BCHW
+            best_T, x0_BCHW = (step.x_T, step.x_0) if step.best else (best_T, x0_BCHW)
             yield Progress(share, step.total)
     if x0_BCHW is None:
         yield Progress(0.0, None)
@@ -128,7 +135,14 @@ def render(job: Job, model: Model, output_rate_hz: int) -> Iterator[Progress | T
         melody=measured.melody,
         structure=measured.structure,
     )
-    yield Take(take_N, output_rate_hz, report)
+    yield Take(take_N, output_rate_hz, report, best_T.float().cpu().numpy())
+
+
+def _like(drawn: Tensor, start: NDArray[np.float32]) -> Tensor:
+    if start.shape != tuple(drawn.shape):
+        raise ValueError(f"start has shape {start.shape}; allowed: {tuple(drawn.shape)}")
+    # A copy: the search asks its latent for gradients, and the caller's numbers are not ours.
+    return torch.tensor(start, dtype=drawn.dtype, device=drawn.device)
 
 
 def _prepare(job: Job, layout: Layout, model: Model) -> tuple[Tensor, _Path]:

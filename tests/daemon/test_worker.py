@@ -36,7 +36,7 @@ AUDIO = np.linspace(-1, 1, 480, dtype=np.float32)
 def three_steps(job: Job, model: Model, rate_hz: int) -> Iterator[Progress | Take]:
     for number in range(3):
         yield Progress(number / 3, None if number == 0 else 1.0 / number)
-    yield Take(AUDIO, rate_hz, report())
+    yield Take(AUDIO, rate_hz, report(), np.zeros((1, 2, 1, 3), np.float32))
 
 
 def order(folder: Path, number: int = 1, job: Job | None = None) -> RenderOrder:

@@ -57,6 +57,19 @@ def test_same_seed_same_audio_other_seed_other_audio(model: Builtin) -> None:
     assert np.abs(first.audio_N - other.audio_N).max() > 0.01
 
 
+def test_a_found_latent_begins_the_next_search_where_the_last_one_ended(model: Builtin) -> None:
+    job = Job(bpm=120, beats=4, seed=7, intensity=CURVE, quality=FAST)
+    first = _take(job, model)
+    (taken,) = [event for event in render(job, model, 48_000, first.x_T) if isinstance(event, Take)]
+    assert taken.report.loss[0] == pytest.approx(min(first.report.loss), rel=1e-5)
+    unsearched = job.model_copy(update={"intensity": None})
+    drawn = _take(unsearched, model)
+    (again,) = [e for e in render(unsearched, model, 48_000, drawn.x_T) if isinstance(e, Take)]
+    np.testing.assert_array_equal(again.audio_N, drawn.audio_N)
+    with pytest.raises(ValueError, match="shape .*allowed"):
+        list(render(job, model, 48_000, first.x_T[..., 1:]))
+
+
 def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None:
     quality = Quality(search_steps=2, iterations=12)
     job = Job(bpm=120, beats=4, seed=3, intensity=CURVE, quality=quality)
