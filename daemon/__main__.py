@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -97,6 +98,10 @@ def _render(options: RenderOptions, config: Config) -> None:
     from daemon.files import audio_seconds, write_json
     from ditto_rt.midi import read_midi
 
+    if not options.out.absolute().parent.is_dir():
+        raise OSError(f"folder {options.out.parent} does not exist; allowed: one that does")
+    # As in the engine: read once, when torch loads; threads that spin are slow on busy cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job = job_of(options, config.render.quality(), read_midi, audio_seconds)
     with Console(stderr=True).status("loading the model"):
         from daemon.engine.produce import load_model, produce

@@ -115,8 +115,11 @@ def _assign(
     at = 0
     for arg in command.args:
         if at < len(arguments) and (not arg.optional or _fits(arg, arguments[at])):
-            pairs.append((arg, arguments[at]))
-            at += 1
+            end = _words_end(arguments, at) if arg.words else at + 1
+            pairs.append(
+                (arg, " ".join(map(str, arguments[at:end])) if end > at + 1 else arguments[at])
+            )
+            at = end
         elif not arg.optional:
             raise Refusal("missing_argument", f"{arg.name} is missing; {_usage(command)}")
     rest = arguments[at:]
@@ -132,6 +135,16 @@ def _assign(
         text = f"{len(arguments)} arguments are too many; {_usage(command)}"
         raise Refusal("too_many_arguments", text, last)
     return pairs, [], _request_id(rest[0]) if rest else None
+
+
+def _words_end(arguments: list[Argument], at: int) -> int:
+    # Max and Pd send what is typed with a space between as two texts.
+    end = at + 1
+    while (
+        end < len(arguments) and isinstance(arguments[end], str) and isinstance(arguments[at], str)
+    ):
+        end += 1
+    return end
 
 
 def _fits(arg: Arg, value: Argument) -> bool:

@@ -161,10 +161,18 @@ def engine_command(device: str, threads: int, log_level: str) -> tuple[str, ...]
 
 
 def _environment() -> dict[str, str]:
-    """Return the environment, in which the engine finds the same packages as this process."""
+    """Return the environment, in which the engine finds the same packages as this process.
+
+    Its threads sleep while they wait for each other: on a machine whose cores are busy, as beside
+    a DAW, threads that spin made an iteration 5 to 40 times slower (measured on 2 cores).
+    """
     here = str(Path(__file__).resolve().parent.parent)
     there = os.environ.get("PYTHONPATH")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([here, there] if there else [here])}
+    return {
+        "OMP_WAIT_POLICY": "PASSIVE",
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([here, there] if there else [here]),
+    }
 
 
 async def _follow_log(process: Process) -> None:

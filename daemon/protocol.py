@@ -15,6 +15,7 @@ from daemon.rows import (
     PORT,
     SLOT,
     SYNC_ID,
+    TAGS,
     Command,
     integer,
     number,
@@ -74,7 +75,7 @@ _COMMANDS = (
     ),
     Command(
         "/ditto/slot/tags",
-        (SLOT, text("text", "words such as 'dark techno'; '' leaves all to the model")),
+        (SLOT, TAGS),
         "Sets genre and mood. Words the model does not know are named in the reply.",
         done=(
             SLOT,

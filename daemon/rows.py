@@ -23,7 +23,10 @@ SYNC_ID = Range(-(2**31), 2**31 - 1)
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument: its name carries its unit; `allowed` or `choices` say what it may be."""
+    """One argument: its name carries its unit; `allowed` or `choices` say what it may be.
+
+    `words`: text that may also come as several texts, which are joined with spaces.
+    """
 
     name: str
     kind: Kind
@@ -31,6 +34,7 @@ class Arg:
     allowed: Range | None = None
     choices: tuple[str, ...] = ()
     optional: bool = False
+    words: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,12 @@ def text(name: str, meaning: str, choices: tuple[str, ...] = (), optional: bool 
 SLOT = integer("slot", "which slot", limits.SLOT)
 PATH = text("path", "an absolute path, or one that starts with ~, below an allowed folder")
 MODE = text("mode", "what to do with the region", get_args(RegionMode))
+TAGS = Arg(
+    "text",
+    "text",
+    "words such as 'dark techno', in one text or several; '' leaves all to the model",
+    words=True,
+)
 BPM = number("bpm", "tempo", limits.BPM)
 COMMAND = text("command", "the command that is answered")
 SENTENCE = text("text", "one sentence: what was wrong, its value, what is allowed")

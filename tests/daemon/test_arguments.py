@@ -165,3 +165,13 @@ def test_anything_gives_a_call_or_a_sentence(address: str, arguments: list[objec
         value = call.values.get(arg.name)
         if arg.allowed and value is not None:
             assert arg.allowed.problem(arg.name, float(value)) is None
+
+
+def test_words_may_come_as_several_texts() -> None:
+    assert (
+        read_call(TAGS, (0, "dark", "drum", "and", "bass", 4)).text("text") == "dark drum and bass"
+    )
+    assert read_call(TAGS, (0, "dark", "techno", 4)).reqid == 4
+    assert read_call(TAGS, (0, "", 4)).text("text") == ""
+    assert refused("/ditto/slot/tags", 0, 5, "techno").code == "bad_type"
+    assert refused("/ditto/slot/tags", 0, "dark", 5, "techno").code == "too_many_arguments"
