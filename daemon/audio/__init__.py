@@ -1,0 +1,1 @@
+"""The audio process: numpy, numba and PortAudio only. Its callback runs without the interpreter."""

@@ -1,0 +1,159 @@
+"""python -m daemon.audio EVENTS_FD DEVICE RATE_HZ BLOCK_FRAMES LOG_LEVEL: started by control."""
+
+import gc
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from daemon.audio.device import NoDevice, Output, find, open_stream
+from daemon.audio.store import keep_compiled_code
+from daemon.audio.wire import (
+    Begin,
+    Clock,
+    Event,
+    Gain,
+    Load,
+    Opened,
+    Order,
+    Panic,
+    Play,
+    Silent,
+    Stop,
+    Trouble,
+    encode,
+    read_order,
+)
+
+if TYPE_CHECKING:
+    from daemon.audio.layout import Memory
+    from daemon.audio.voices import Voices
+
+REPORT_S = 0.1
+WAITING_ORDERS = 4096
+
+log = logging.getLogger(__name__)
+
+
+def main(events_fd: int, device: str, rate_hz: int, block_frames: int) -> int:
+    """Open the device, tell so, and play until standard input closes; return the exit code."""
+    orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    # From here on nothing that a library prints or reads can reach the two pipes.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    inbox: Queue[Order] = Queue(WAITING_ORDERS)
+    threading.Thread(target=_read, args=(orders, inbox), name="orders", daemon=True).start()
+    with os.fdopen(events_fd, "wb", buffering=0) as events:
+        try:
+            return _serve(inbox, events, find(device), rate_hz, block_frames)
+        except NoDevice as error:
+            _emit(events, Silent(str(error)))
+            return 1
+
+
+def _read(lines: Iterable[bytes], inbox: "Queue[Order]") -> None:
+    for line in lines:
+        inbox.put(read_order(line))
+    # The control process is gone. What still sounds stops with this process.
+    os._exit(0)
+
+
+def _emit(events: BinaryIO, event: Event) -> None:
+    line = memoryview(encode(event))
+    while line:
+        line = line[events.write(line) :]
+
+
+def _serve(
+    inbox: "Queue[Order]", events: BinaryIO, output: Output, rate_hz: int, block_frames: int
+) -> int:
+    keep_compiled_code()
+    # numba takes half a second to load; where there is no device nobody waits for it.
+    from daemon.audio.callback import fill
+    from daemon.audio.layout import allocate
+    from daemon.audio.voices import Voices
+
+    memory = allocate(rate_hz, output.channels)
+    addresses = memory.addresses()
+    stream = open_stream(output, rate_hz, block_frames, fill.address, addresses)
+    voices = Voices(memory)
+    _emit(events, Opened(output.name, rate_hz, output.channels, float(stream.latency)))
+    # What is there now stays; a collection would only stop this thread at a bad moment.
+    gc.freeze()
+    gc.disable()
+    while not isinstance(order := inbox.get(), Begin):
+        pass
+    _start(stream, memory, order)
+    try:
+        return _work(inbox, events, stream, memory, voices)
+    finally:
+        # The callback must not run while Python takes the arrays away.
+        stream.abort()
+
+
+def _start(stream: Any, memory: "Memory", begin: Begin) -> None:
+    passed_ns = time.monotonic_ns() - begin.at_ns
+    memory.state["ref_frame"] = begin.frame
+    memory.state["ref_s"] = stream.time - passed_ns / 1e9
+    stream.start()
+
+
+def _work(
+    inbox: "Queue[Order]", events: BinaryIO, stream: Any, memory: "Memory", voices: "Voices"
+) -> int:
+    due_s = time.monotonic()
+    while stream.active:
+        try:
+            _carry_out(inbox.get(timeout=REPORT_S), events, voices)
+        except Empty:
+            pass
+        except TimeoutError as error:
+            log.error("%s", error)
+            return 1
+        if time.monotonic() >= due_s and memory.state["blocks"][0]:
+            due_s = time.monotonic() + REPORT_S
+            _emit(events, _clock(stream, memory))
+    log.error("the device is gone")
+    return 1
+
+
+def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
+    from daemon.audio.voices import Unplayable
+
+    try:
+        match order:
+            case Load():
+                voices.takes.get(order.path)
+            case Play():
+                voices.play(order)
+            case Stop():
+                voices.stop(order)
+            case Gain():
+                voices.gain(order)
+            case Panic():
+                voices.panic(order)
+    except Unplayable as error:
+        _emit(events, Trouble(getattr(order, "slot", -1), str(error)))
+
+
+def _clock(stream: Any, memory: "Memory") -> Clock:
+    state = memory.state[0]
+    while True:
+        blocks = int(state["blocks"])
+        frame, at_s = int(state["frame"]) - int(state["block"]), float(state["at_s"])
+        age_s = stream.time - at_s
+        at_ns = time.monotonic_ns() - round(age_s * 1e9)
+        if blocks == int(state["blocks"]):
+            break
+    return Clock(frame, at_ns, int(state["block"]), int(state["underruns"]), int(state["late"]))
+
+
+if __name__ == "__main__":
+    logging.basicConfig(
+        level=sys.argv[5].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])))

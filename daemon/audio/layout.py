@@ -1,0 +1,114 @@
+"""The memory that the player's main thread and its callback share. numpy only.
+
+All of it is made before the stream starts. Times are frames of the stream. The main thread writes
+takes of voices that are free, entries of the ring and `tail`; the callback writes all else.
+Shapes: S slots, V voices of a slot, N frames of a take.
+"""
+
+from dataclasses import dataclass, fields
+from math import ceil
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ditto_rt import limits
+
+SLOTS = int(limits.SLOT.high) + 1
+# One sounds, one is next, two may still fade out.
+VOICES = 4
+COMMANDS = 4096
+NEVER = 2**62
+
+START, END, GAIN, PANIC = 1, 2, 3, 4
+
+Records = NDArray[np.void]
+
+STATE = np.dtype(
+    [
+        ("frame", "i8"),  # first of the block that comes next
+        ("block", "i8"),  # frames of the last block
+        ("blocks", "i8"),
+        ("underruns", "i8"),
+        ("late", "i8"),  # changes that came after their time
+        ("head", "i8"),  # commands taken
+        ("tail", "i8"),  # commands given
+        ("channels", "i8"),
+        ("rate_hz", "i8"),
+        ("at_s", "f8"),  # when the last block was asked for, by the stream's clock
+        ("ref_frame", "i8"),  # the frame that is due at ref_s, for the first block
+        ("ref_s", "f8"),
+    ],
+    align=True,
+)
+
+# A voice sounds from begin - rise to end. Pass k over the take starts at
+# origin + round(k * period / parts), so that a loop of 90708.66 frames does not drift.
+VOICE = np.dtype(
+    [
+        ("length", "i8"),
+        ("period", "i8"),
+        ("parts", "i8"),
+        ("origin", "i8"),
+        ("begin", "i8"),
+        ("rise", "i8"),
+        ("end", "i8"),
+        ("fall", "i8"),
+    ],
+    align=True,
+)
+
+GAIN_RAMP = np.dtype(
+    [("old", "f8"), ("new", "f8"), ("at", "i8"), ("coming", "f8"), ("coming_at", "i8")],
+    align=True,
+)
+
+COMMAND = np.dtype(
+    [
+        ("kind", "i8"),
+        ("slot", "i8"),
+        ("voice", "i8"),
+        ("at", "i8"),
+        ("fade", "i8"),
+        ("length", "i8"),
+        ("period", "i8"),
+        ("parts", "i8"),
+        ("origin", "i8"),
+        ("gain", "f8"),
+    ],
+    align=True,
+)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """All arrays of the player, in the order in which the callback finds their addresses."""
+
+    state: Records
+    ring: Records
+    voices_SV: Records
+    gains_S: Records
+    takes_SVN: NDArray[np.float32]
+
+    def addresses(self) -> NDArray[np.int64]:
+        """Return where each array begins, and how many frames a take may have."""
+        arrays: list[NDArray[Any]] = [getattr(self, each.name) for each in fields(self)]
+        found = [array.ctypes.data for array in arrays]
+        return np.array([*found, self.takes_SVN.shape[2]], dtype=np.int64)
+
+
+def allocate(rate_hz: int, channels: int, frames: int | None = None) -> Memory:
+    """Return silent memory for takes of up to `frames`; None: of the longest that can be asked."""
+    longest = ceil(limits.TAKE_S.high * rate_hz) + 1 if frames is None else frames
+    memory = Memory(
+        state=np.zeros(1, STATE),
+        ring=np.zeros(COMMANDS, COMMAND),
+        voices_SV=np.zeros((SLOTS, VOICES), VOICE),
+        gains_S=np.zeros(SLOTS, GAIN_RAMP),
+        # The system gives pages when they are first written: an empty player stays small.
+        takes_SVN=np.zeros((SLOTS, VOICES, longest), np.float32),
+    )
+    memory.state["channels"], memory.state["rate_hz"] = channels, rate_hz
+    memory.gains_S["old"] = memory.gains_S["new"] = 1.0
+    memory.gains_S["at"], memory.gains_S["coming_at"] = -rate_hz, NEVER
+    return memory

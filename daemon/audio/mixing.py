@@ -1,0 +1,183 @@
+"""What is heard: a block of samples from voices, gains and commands. Compiled by numba.
+
+Nothing here waits, allocates or needs the interpreter. A voice is a function of time, so nothing
+can drift: its envelope reaches 1 at `begin` and 0 at `end`, both fades lie before their frame.
+From `begin` on, a take is heard sample for sample; at `end` nothing of the beat that comes is.
+What a loop plays before `begin` is its own end, which leads into its start.
+Shapes: N frames of the block, C channels, S slots, V voices.
+"""
+
+from math import pi
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+from daemon.audio.layout import COMMANDS, END, GAIN, NEVER, PANIC, SLOTS, START, VOICES
+
+# Of a change of gain, as a part of a second.
+RAMP_PARTS = 50
+PANIC_PARTS = 200
+
+
+def _fence(_context: Any, ordering: Any) -> Any:
+    name = ordering.literal_value
+
+    def build(_: Any, builder: ir.IRBuilder, _signature: Any, _arguments: Any) -> ir.Constant:
+        builder.fence(name)
+        return ir.Constant(ir.IntType(64), 0)
+
+    return types.int64(ordering), build
+
+
+# Between what is written and the index that shows it: processors other than x86 may swap the two.
+fence: Any = intrinsic(prefer_literal=True)(_fence)
+
+
+def _push(state: Any, ring: Any, command: Any) -> bool:
+    """Put command[0] into the ring; return whether there was room. Main thread only."""
+    tail = state[0].tail
+    if tail - state[0].head >= COMMANDS:
+        return False
+    ring[tail % COMMANDS] = command[0]
+    fence("release")
+    state[0].tail = tail + 1
+    return True
+
+
+def _gain_at(gain: Any, frame: int, ramp: int) -> float:
+    part = min(max((frame - gain.at) / ramp, 0.0), 1.0)
+    return float(gain.old + (gain.new - gain.old) * part)
+
+
+def _start(state: Any, command: Any, voice: Any) -> None:
+    begin, first = command.at, state[0].frame
+    if begin - command.fade < first:
+        # Too late, or on purpose after a restart: in at once, in the phase it would have.
+        state[0].late += begin >= 0
+        begin = first + command.fade
+    voice.length, voice.period, voice.parts = command.length, command.period, command.parts
+    voice.origin, voice.begin, voice.rise = command.origin, begin, command.fade
+    voice.end, voice.fall = NEVER, command.fade
+
+
+def _shorten(voice: Any, end_frame: int, fall: int, first: int) -> None:
+    """Let a voice end sooner, from the loudness at which its fade has arrived."""
+    if first > voice.end - voice.fall:
+        fall = max(1, voice.fall * (end_frame - first) // (voice.end - first))
+    voice.end, voice.fall = end_frame, fall
+
+
+def _end(state: Any, command: Any, voice: Any) -> None:
+    at, first = command.at, state[0].frame
+    if at >= voice.end:
+        return
+    if at <= voice.begin and first <= voice.begin - voice.rise:
+        # It has not been heard yet and never will be.
+        voice.end = voice.begin - voice.rise
+        return
+    if at - command.fade < first:
+        state[0].late += at >= 0
+        at = first + command.fade
+    if at < voice.end:
+        shorten(voice, at, command.fade, first)
+
+
+def _drain(state: Any, ring: Any, voices_SV: Any, gains_S: Any, frames: int) -> None:
+    """Carry out the commands that have come in; times that lie ahead go into the voices."""
+    head, tail = state[0].head, state[0].tail
+    fence("acquire")
+    first = state[0].frame
+    while head != tail:
+        command = ring[head % COMMANDS]
+        if command.kind == START:
+            start(state, command, voices_SV[command.slot, command.voice])
+        elif command.kind == END:
+            end(state, command, voices_SV[command.slot, command.voice])
+        elif command.kind == GAIN:
+            gain = gains_S[command.slot]
+            gain.coming = command.gain
+            # Newest value, oldest time: a flood of changes cannot put them off for ever.
+            gain.coming_at = min(gain.coming_at, max(command.at, first))
+        elif command.kind == PANIC:
+            fall = min(frames, state[0].rate_hz // PANIC_PARTS)
+            for slot in range(SLOTS):
+                for voice in voices_SV[slot]:
+                    if voice.end > first + fall:
+                        shorten(voice, first + fall, fall, first)
+        head += 1
+    fence("release")
+    state[0].head = head
+
+
+def _turn(gain: Any, first: int, frames: int, ramp: int) -> None:
+    """Begin the change of gain that is due in this block, once the one before it is over."""
+    at = max(gain.coming_at, first)
+    if at < first + frames and gain.at + ramp <= first:
+        gain.old, gain.new, gain.at = gain.new, gain.coming, at
+        gain.coming_at = NEVER
+
+
+def _pass_start(voice: Any, number: int) -> int:
+    return int(voice.origin + (2 * number * voice.period + voice.parts) // (2 * voice.parts))
+
+
+def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int) -> None:
+    """Add what one voice plays from frame `first` on."""
+    frames, channels = out_NC.shape
+    low = max(first, voice.begin - voice.rise)
+    high = min(first + frames, voice.end)
+    if voice.length <= 0 or voice.begin - voice.rise >= voice.end or low >= high:
+        return
+    number = (low - voice.origin) * voice.parts // voice.period
+    while pass_start(voice, number + 1) <= low:
+        number += 1
+    while pass_start(voice, number) > low:
+        number -= 1
+    here, following = pass_start(voice, number), pass_start(voice, number + 1)
+    for frame in range(low, high):
+        if frame >= following:
+            number += 1
+            here, following = following, pass_start(voice, number + 1)
+        sample = np.float64(take_N[min(frame - here, voice.length - 1)])
+        if frame < voice.begin:
+            sample *= np.sin(0.5 * pi * (frame - voice.begin + voice.rise) / voice.rise)
+        if frame >= voice.end - voice.fall:
+            sample *= np.sin(0.5 * pi * (voice.end - frame) / voice.fall)
+        sample *= gain_at(gain, frame, ramp)
+        for channel in range(channels):
+            out_NC[frame - first, channel] += np.float32(sample)
+
+
+def _mix(out_NC: Any, state: Any, ring: Any, voices_SV: Any, gains_S: Any, takes_SVN: Any) -> None:
+    """Fill a block (N, C) and move time on by its length."""
+    frames = out_NC.shape[0]
+    drain(state, ring, voices_SV, gains_S, frames)
+    first, ramp = state[0].frame, state[0].rate_hz // RAMP_PARTS
+    out_NC[:] = np.float32(0)
+    for slot in range(SLOTS):
+        turn(gains_S[slot], first, frames, ramp)
+        for voice in range(VOICES):
+            add(out_NC, voices_SV[slot, voice], takes_SVN[slot, voice], gains_S[slot], first, ramp)
+    state[0].block = frames
+    state[0].blocks += 1
+    state[0].frame = first + frames
+
+
+def _compiled(function: Any) -> Any:
+    # numpy's rules for errors: Python's would raise, and for that the interpreter is needed.
+    return njit(nogil=True, cache=True, error_model="numpy")(function)
+
+
+push = _compiled(_push)
+gain_at = _compiled(_gain_at)
+start = _compiled(_start)
+shorten = _compiled(_shorten)
+end = _compiled(_end)
+drain = _compiled(_drain)
+turn = _compiled(_turn)
+pass_start = _compiled(_pass_start)
+add = _compiled(_add)
+mix = _compiled(_mix)

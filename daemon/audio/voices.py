@@ -1,0 +1,149 @@
+"""Orders -> commands for the callback: which voice plays what. Main thread of the audio process.
+
+A slot's voices are a timeline: an order replaces all that was planned from its frame on. A voice
+is free again once the callback has taken the command that started it and its end has passed.
+"""
+
+import time
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from daemon.audio.layout import (
+    COMMAND,
+    END,
+    GAIN,
+    PANIC,
+    SLOTS,
+    START,
+    VOICES,
+    Memory,
+)
+from daemon.audio.mixing import push
+from daemon.audio.wire import Gain, Panic, Play, Stop
+
+# A start or a stop out of nothing, and the change from one take to another.
+FADE_PARTS, CROSS_PARTS = 200, 50
+KEPT_TAKES = 32
+PATIENCE_S = 0.5
+_PAUSE_S = 0.001
+
+
+class Unplayable(Exception):
+    """A take that cannot be played: not there, of another rate, too long."""
+
+
+class Takes:
+    """Takes that were read, the newest KEPT_TAKES of them."""
+
+    def __init__(self, rate_hz: int, frames: int) -> None:
+        """Accept takes of this rate and at most this length."""
+        self._rate_hz, self._frames = rate_hz, frames
+        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+
+    def get(self, path: str) -> NDArray[np.float32]:
+        """Return a take's samples. Raises Unplayable."""
+        if path not in self._kept:
+            self._kept[path] = self._read(path)
+            if len(self._kept) > KEPT_TAKES:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(path)
+        return self._kept[path]
+
+    def _read(self, path: str) -> NDArray[np.float32]:
+        name = Path(path).name
+        try:
+            audio, rate_hz = soundfile.read(path, dtype="float32")
+        except (soundfile.SoundFileError, OSError) as error:
+            raise Unplayable(f"take {name} cannot be read: {error}") from error
+        if rate_hz != self._rate_hz:
+            raise Unplayable(f"take {name} has {rate_hz} Hz; allowed: {self._rate_hz} Hz")
+        if audio.ndim != 1 or not 0 < len(audio) <= self._frames:
+            shape = "x".join(map(str, audio.shape))
+            raise Unplayable(f"take {name} is {shape}; allowed: mono, up to {self._frames} frames")
+        return np.asarray(audio, np.float32)
+
+
+class Voices:
+    """Who writes the shared memory. One thread only."""
+
+    def __init__(self, memory: Memory) -> None:
+        """Begin with silence."""
+        self._memory = memory
+        rate_hz = int(memory.state["rate_hz"][0])
+        self.takes = Takes(rate_hz, memory.takes_SVN.shape[2])
+        self._fade, self._cross = rate_hz // FADE_PARTS, rate_hz // CROSS_PARTS
+        # The ring's index behind the command that started a voice last.
+        self._claimed_SV = np.zeros((SLOTS, VOICES), np.int64)
+        # The newest voice of a slot that has no planned end.
+        self._open: dict[int, int] = {}
+        self._command = np.zeros(1, COMMAND)
+
+    def play(self, order: Play) -> None:
+        """Make the slot play a take from a frame on. Raises Unplayable."""
+        audio = self.takes.get(order.path)
+        voice = self._free(order.slot)
+        self._memory.takes_SVN[order.slot, voice, : len(audio)] = audio
+        fade = self._cross if order.slot in self._open else self._fade
+        self._end_all(order.slot, order.at, fade)
+        self._push(
+            kind=START,
+            slot=order.slot,
+            voice=voice,
+            at=order.at,
+            fade=fade,
+            length=len(audio),
+            period=order.period,
+            parts=order.parts,
+            origin=order.origin,
+        )
+        self._claimed_SV[order.slot, voice] = self._memory.state["tail"][0]
+        self._open[order.slot] = voice
+
+    def stop(self, order: Stop) -> None:
+        """Make the slot silent from a frame on."""
+        self._end_all(order.slot, order.at, self._fade)
+        self._open.pop(order.slot, None)
+
+    def gain(self, order: Gain) -> None:
+        """Change the slot's loudness."""
+        self._push(kind=GAIN, slot=order.slot, gain=order.gain, at=order.at)
+
+    def panic(self, _: Panic) -> None:
+        """Make all slots silent at once."""
+        self._push(kind=PANIC)
+        self._open.clear()
+
+    def _end_all(self, slot: int, at: int, fade: int) -> None:
+        for voice in range(VOICES):
+            if not self._is_free(slot, voice):
+                self._push(kind=END, slot=slot, voice=voice, at=at, fade=fade)
+
+    def _is_free(self, slot: int, voice: int) -> bool:
+        state, held = self._memory.state[0], self._memory.voices_SV[slot, voice]
+        if state["head"] < self._claimed_SV[slot, voice]:
+            return False
+        return bool(held["length"] == 0 or held["end"] <= state["frame"])
+
+    def _free(self, slot: int) -> int:
+        until_s = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until_s:
+            for voice in range(VOICES):
+                if self._is_free(slot, voice):
+                    return voice
+            # Fades are over in a moment; only a flood of launches on one slot comes here.
+            time.sleep(_PAUSE_S)
+        raise Unplayable(f"slot {slot} has {VOICES} takes that still sound; allowed: one more")
+
+    def _push(self, **values: Any) -> None:
+        for name in COMMAND.names or ():
+            self._command[name] = values.get(name, 0)
+        until_s = time.monotonic() + PATIENCE_S
+        while not push(self._memory.state, self._memory.ring, self._command):
+            if time.monotonic() > until_s:
+                raise TimeoutError("the device has stopped taking samples")
+            time.sleep(_PAUSE_S)

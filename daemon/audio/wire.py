@@ -1,0 +1,137 @@
+"""What the control process and the audio process tell each other: one JSON object on each line.
+
+Plain dataclasses, because this process must be back in a moment after it was killed. Frames are
+the stream's; `at` is the frame from which on an order holds, HERE_AND_NOW for as soon as can be.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+HERE_AND_NOW = -1
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Start the stream so that `frame` is due at `at_ns` of the system's monotonic clock."""
+
+    frame: int
+    at_ns: int
+
+
+@dataclass(frozen=True)
+class Load:
+    """Read a take that may be played soon."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Play:
+    """From `at` on nothing but this take sounds in the slot.
+
+    Its passes start at origin + round(k * period / parts).
+    """
+
+    slot: int
+    path: str
+    at: int
+    origin: int
+    period: int
+    parts: int
+
+
+@dataclass(frozen=True)
+class Stop:
+    """From `at` on the slot is silent."""
+
+    slot: int
+    at: int
+
+
+@dataclass(frozen=True)
+class Gain:
+    """From `at` on the slot's loudness moves to `gain`, a factor."""
+
+    slot: int
+    gain: float
+    at: int
+
+
+@dataclass(frozen=True)
+class Panic:
+    """Silence at once, and nothing that was planned."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The device is open and waits for Begin."""
+
+    device: str
+    rate_hz: int
+    channels: int
+    latency_s: float
+
+
+@dataclass(frozen=True)
+class Silent:
+    """There is nothing to play on; the process ends."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Frame `frame` was asked for at `at_ns`; counts since the start of the stream."""
+
+    frame: int
+    at_ns: int
+    block_frames: int
+    underruns: int
+    late: int
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A take cannot be played; the slot goes on as it was."""
+
+    slot: int
+    text: str
+
+
+Order: TypeAlias = Begin | Load | Play | Stop | Gain | Panic
+Event: TypeAlias = Opened | Silent | Clock | Trouble
+
+_ORDERS = MappingProxyType({kind.__name__: kind for kind in (Begin, Load, Play, Stop, Gain, Panic)})
+_EVENTS = MappingProxyType({kind.__name__: kind for kind in (Opened, Silent, Clock, Trouble)})
+
+
+def encode(message: Order | Event) -> bytes:
+    """Return a message as one line."""
+    return json.dumps([type(message).__name__, asdict(message)]).encode() + b"\n"
+
+
+def read_order(line: bytes) -> Order:
+    """Return the order on a line. Raises ValueError where it is none."""
+    name, values = _parts(line)
+    try:
+        return _ORDERS[name](**values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{line[:80]!r} is no order") from error
+
+
+def read_event(line: bytes) -> Event:
+    """Return the event on a line. Raises ValueError where it is none."""
+    name, values = _parts(line)
+    try:
+        return _EVENTS[name](**values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{line[:80]!r} is no event") from error
+
+
+def _parts(line: bytes) -> tuple[str, dict[str, Any]]:
+    match json.loads(line):
+        case [str(name), dict(values)]:
+            return name, values
+    raise ValueError(f"{line[:80]!r} is no message")

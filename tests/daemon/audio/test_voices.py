@@ -1,0 +1,138 @@
+"""Orders become commands: a slot's timeline, its voices, and takes that cannot be played."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from daemon.audio import mixing
+from daemon.audio.layout import VOICES, allocate
+from daemon.audio.voices import KEPT_TAKES, Takes, Unplayable, Voices
+from daemon.audio.wire import HERE_AND_NOW, Gain, Panic, Play, Stop
+
+RATE_HZ, BLOCK, LENGTH, CROSS = 48_000, 512, 9600, 960
+
+Audio = NDArray[np.float32]
+
+
+class Stage:
+    """Voices, and the callback's core called by hand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.memory = allocate(RATE_HZ, 1, 20_000)
+        self.voices = Voices(self.memory)
+        self.takes = [self.write(seed) for seed in range(6)]
+
+    def write(self, seed: int, rate_hz: int = RATE_HZ) -> Audio:
+        audio = np.random.default_rng(seed).uniform(-0.5, 0.5, LENGTH).astype(np.float32)
+        soundfile.write(self.folder / f"{seed}.wav", audio, rate_hz, subtype="FLOAT")
+        return audio
+
+    def play(self, take: int, at: int, origin: int | None = None) -> None:
+        start = at if origin is None else origin
+        path = str(self.folder / f"{take}.wav")
+        self.voices.play(Play(3, path, at, start, LENGTH, 1))
+
+    def hear(self, frames: int) -> Audio:
+        m, blocks = self.memory, []
+        for at in range(0, frames, BLOCK):
+            out_NC = np.empty((min(BLOCK, frames - at), 1), np.float32)
+            mixing.mix(out_NC, m.state, m.ring, m.voices_SV, m.gains_S, m.takes_SVN)
+            blocks.append(out_NC[:, 0])
+        return np.concatenate(blocks)
+
+    def loop(self, take: int, first: int, frames: int, origin: int) -> Audio:
+        return self.takes[take][(np.arange(first, first + frames) - origin) % LENGTH]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path)
+
+
+def test_a_slot_has_one_take_at_a_time(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.play(1, 20_200)
+    heard = stage.hear(40_000)
+    assert np.array_equal(heard[1000 : 20_200 - CROSS], stage.loop(0, 1000, 19_200 - CROSS, 1000))
+    assert np.array_equal(heard[20_200:], stage.loop(1, 20_200, 19_800, 20_200))
+
+
+def test_an_order_replaces_what_was_planned_behind_it(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.play(1, 20_000)
+    stage.hear(4000)
+    stage.voices.stop(Stop(3, 10_000))
+    heard = stage.hear(40_000)
+    assert heard[:5000].any() and not heard[6000:].any()
+
+
+def test_what_was_planned_before_it_stays(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.voices.stop(Stop(3, 8000))
+    stage.play(1, 20_000)
+    heard = stage.hear(40_000)
+    assert not heard[8000 : 20_000 - CROSS].any()
+    assert np.array_equal(heard[20_000:], stage.loop(1, 20_000, 20_000, 20_000))
+
+
+def test_a_take_comes_back_in_its_phase_at_once(stage: Stage) -> None:
+    stage.hear(5 * BLOCK)
+    stage.play(2, HERE_AND_NOW, origin=123)
+    heard = stage.hear(5000)
+    first = 5 * BLOCK + 240
+    assert np.array_equal(heard[240:], stage.loop(2, first, 4760, 123))
+    assert stage.memory.state["late"][0] == 0
+
+
+def test_many_launches_in_a_row_find_a_voice(stage: Stage) -> None:
+    for count in range(40):
+        stage.play(count % 6, 3000 + count * 1500)
+        stage.hear(1500)
+    heard = stage.hear(9000)
+    begin = 3000 + 39 * 1500
+    late = begin - 40 * 1500
+    assert np.array_equal(heard[late:], stage.loop(39 % 6, begin, 9000 - late, begin))
+
+
+def test_a_flood_on_one_slot_is_told_and_not_heard(stage: Stage) -> None:
+    with pytest.raises(Unplayable, match=f"slot 3 has {VOICES} takes"):
+        for count in range(VOICES + 1):
+            stage.play(count, 5000)
+    # The callback takes no commands here, so each launch holds its voice.
+    assert np.array_equal(stage.hear(9000)[5000:], stage.loop(VOICES - 1, 5000, 4000, 5000))
+
+
+def test_gain_and_panic(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.voices.gain(Gain(3, 0.5, 0))
+    heard = stage.hear(8000)
+    assert np.array_equal(heard[3000:], stage.loop(0, 3000, 5000, 1000) * np.float32(0.5))
+    stage.voices.panic(Panic())
+    stage.hear(BLOCK)
+    assert not stage.hear(5000).any()
+
+
+def test_takes_that_cannot_be_played_say_why(stage: Stage, tmp_path: Path) -> None:
+    takes = Takes(RATE_HZ, LENGTH - 1)
+    stage.write(7, 44_100)
+    for name, words in [
+        ("0.wav", "up to 9599 frames"),
+        ("7.wav", "has 44100 Hz; allowed: 48000 Hz"),
+        ("none.wav", "cannot be read"),
+    ]:
+        with pytest.raises(Unplayable, match=words):
+            takes.get(str(tmp_path / name))
+
+
+def test_takes_are_read_once_and_the_oldest_forgotten(stage: Stage, tmp_path: Path) -> None:
+    takes = Takes(RATE_HZ, LENGTH)
+    first = takes.get(str(tmp_path / "0.wav"))
+    assert takes.get(str(tmp_path / "0.wav")) is first
+    for number in range(10, 10 + KEPT_TAKES):
+        stage.write(number)
+        takes.get(str(tmp_path / f"{number}.wav"))
+    assert takes.get(str(tmp_path / "0.wav")) is not first
