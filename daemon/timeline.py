@@ -1,0 +1,104 @@
+"""What a slot plays from which frame on. Frozen and pure: no I/O.
+
+A timeline is a row of changes; each holds until the next. The audio process keeps the same one, so
+that orders in their order rebuild it after the process was killed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from math import ceil
+
+from daemon.takes import Take
+from ditto_rt.timing import exact
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A take of a slot: its file, its length in frames before rounding, its tempo."""
+
+    version: int
+    path: str
+    bpm: Fraction
+    period: Fraction
+
+
+@dataclass(frozen=True)
+class Change:
+    """From frame `at` on `loop` sounds, None for silence; its passes are counted from `origin`."""
+
+    at: int
+    loop: Loop | None
+    origin: int = 0
+
+    def boundary(self, frame: int) -> int:
+        """Return where the first pass begins that does so on `frame` or later, and not before."""
+        if self.loop is None:
+            return max(self.at, frame)
+        period = self.loop.period
+        number = max(0, ceil((Fraction(frame) - self.origin - 1) / period))
+        while self.origin + round(number * period) < max(frame, self.at):
+            number += 1
+        return self.origin + round(number * period)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Changes in order of their frames; before the first is silence."""
+
+    changes: tuple[Change, ...] = ()
+
+    def at(self, frame: int) -> Change | None:
+        """Return the change that holds on a frame."""
+        return next((c for c in reversed(self.changes) if c.at <= frame), None)
+
+    def after(self, frame: int) -> tuple[Change, ...]:
+        """Return the changes that come later than a frame."""
+        return tuple(c for c in self.changes if c.at > frame)
+
+    def without_past(self, frame: int) -> "Timeline":
+        """Return it without what no longer holds on a frame."""
+        held = self.at(frame)
+        return Timeline((*((held,) if held else ()), *self.after(frame)))
+
+    def put(self, change: Change) -> "Timeline":
+        """Return it with a change that replaces all that was planned from its frame on."""
+        return Timeline((*(c for c in self.changes if c.at < change.at), change))
+
+    def swap(self, loop: Loop, frame: int) -> tuple["Timeline", tuple[Change, ...]]:
+        """Return it with `loop` in place of all loops, and the changes that are new to it.
+
+        What sounds on `frame` goes on to the end of its pass. A stop stays where it was planned.
+        """
+        now, later = self.at(frame), self.after(frame)
+        fresh = [replace(c, loop=loop) if c.loop else c for c in later]
+        if now and now.loop:
+            boundary = now.boundary(frame)
+            if boundary == now.at:
+                # It begins on this very frame.
+                fresh.insert(0, replace(now, loop=loop))
+            elif not later or boundary < later[0].at:
+                fresh.insert(0, Change(boundary, loop, boundary))
+        if not any(c.loop for c in fresh):
+            return self, ()
+        kept = tuple(c for c in self.changes if c.at < fresh[0].at)
+        return Timeline((*kept, *fresh)), tuple(fresh)
+
+
+def loop_of(take: Take, path: str) -> Loop:
+    """Return a take as the player needs it.
+
+    The period is the length that was asked, a rational number, where the take has it to within its
+    rounding; a take of another length (its file's region decided) repeats as it is.
+    """
+    asked, report = take.asked, take.report
+    bpm = exact(asked.bpm)
+    period = exact(asked.beats) * 60 / bpm * report.sample_rate
+    if round(period) != report.frames:
+        period = Fraction(report.frames)
+    return Loop(take.version, path, bpm, period)
+
+
+def next_change(timelines: Iterable[Timeline], frame: int) -> int | None:
+    """Return the frame of the first change later than `frame`, None where none is planned."""
+    return min((c.at for line in timelines for c in line.after(frame)), default=None)
