@@ -27,6 +27,7 @@ from ditto_rt import __version__
 from ditto_rt.errors import DittoError
 
 FILE_CHECK_S = 5.0
+SYNCS = 256
 NAME = "ditto-rt"
 
 T = TypeVar("T")
@@ -136,6 +137,8 @@ async def _help(office: Office, errand: Errand) -> tuple[Value, ...]:
 async def _sync(office: Office, errand: Errand) -> None:
     before = office.desk.line.unfinished()
     number = errand.call.integer("id")
+    if len(office.later) >= SYNCS:
+        raise Refusal("busy", f"{len(office.later)} /ditto/sync wait already; allowed: {SYNCS}")
 
     async def answer() -> None:
         for request in before:

@@ -119,5 +119,6 @@ CODES = {
     "no_device": "the device that the configuration asks for is not there",
     "daemon_error": "the daemon met an error of its own; the log has its story",
     "disk": "the take could not be written",
+    "busy": "too many of the same command wait already",
     "stopping": "the daemon is about to end",
 }

@@ -204,6 +204,23 @@ def test_sync_with_nothing_to_wait_for(bench: Bench) -> None:
     assert bench.send(message("/ditto/sync", "i", 3)) == [("/ditto/synced", (3,))]
 
 
+def test_a_flood_of_syncs_is_bounded(bench: Bench) -> None:
+    bench.get_ready()
+
+    async def run() -> None:
+        await bench.dispatcher.carry_out(message("/ditto/render", "i", 0), SENDER)
+        for number in range(300):
+            await bench.dispatcher.carry_out(message("/ditto/sync", "i", number), SENDER)
+        bench.finish(bench.rendering())
+        await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    found = bench.take()
+    assert len([1 for address, _ in found if address == "/ditto/synced"]) == 256
+    assert [values[2] for address, values in found if address == "/ditto/fail"] == ["busy"] * 44
+    assert bench.office.later == set()
+
+
 def test_cancel_and_quit(bench: Bench) -> None:
     bench.get_ready()
     bench.send(message("/ditto/render", "i", 0))
