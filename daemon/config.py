@@ -85,7 +85,10 @@ class Engine(_Frozen):
 class Audio(_Frozen):
     """What comes out."""
 
+    output: Literal["auto", "off"] = "auto"
+    device: str = ""
     rate_hz: Annotated[int, _in(Range(8_000, 192_000, "Hz"))] = 48_000
+    block_frames: Annotated[int, _in(Range(0, 8192, "frames"))] = 0
 
 
 class Render(_Frozen):

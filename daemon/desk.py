@@ -9,9 +9,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from daemon.child import Died
 from daemon.errors import Refusal
 from daemon.jobs import Line, Request
-from daemon.link import Died, LinkEvent
+from daemon.link import LinkEvent
 from daemon.outbox import Asker, Outbox
 from daemon.slots import SLOTS, Slot
 from daemon.takes import Take, TakeFolder
@@ -56,6 +57,7 @@ class Desk:
         self.model = ""
         self.device = ""
         self.jobs_done = 0
+        self.on_take: Callable[[Take], None] = lambda _: None
         self._engine = "loading"
         self._trouble = Refusal("no_model", "")
         self._starts = 0
@@ -170,6 +172,7 @@ class Desk:
         self.takes.add(take)
         self.slots[slot] = replace(self.slots[slot], version=version)
         self.jobs_done += 1
+        self.on_take(take)
         log.info("slot %d: take %d, loss %.4g, %.1f s", slot, version, take.loss, report.wall_s)
         self._outbox.reply(asker, "/ditto/take", *self._take_values(take))
         self._outbox.event("/ditto/take", *self._take_values(take), without=asker.targets)

@@ -15,8 +15,9 @@ from daemon.arguments import read_call
 from daemon.clients import Address
 from daemon.errors import Refusal
 from daemon.guard import Message, OscError
-from daemon.handlers import HANDLERS, Errand, Office
+from daemon.handlers import HANDLERS
 from daemon.mailbox import Mailbox
+from daemon.office import Errand, Office
 from daemon.outbox import Asker
 from daemon.protocol import COMMANDS, REPLIES
 from daemon.rows import Command

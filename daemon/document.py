@@ -32,7 +32,8 @@ port. One-shot tools such as oscsend have closed their port when the reply comes
 never registered is answered at its source port, and every client that registered from the same
 machine gets a copy.
 
-**Events** (`/ditto/state`, and `/ditto/take` of others' renders) go to all registered clients that
+**Events** (`/ditto/state`, `/ditto/slot/state`, `/ditto/heartbeat`, and `/ditto/take` of others'
+renders) go to all registered clients that
 were heard within the last 60 s (`notify_expiry_s`). Any message counts, a `/ditto/ping` now and
 then will do. Replies find their way also after a longer silence. At most 64 clients are kept.
 

@@ -7,20 +7,18 @@ raises Refusal. Commands that only change a slot are in slots.SETTERS.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
-from daemon import slots
+from daemon import playing, slots
 from daemon.arguments import Call, Value
-from daemon.clients import Address, Clients
-from daemon.desk import Desk
 from daemon.errors import Refusal
 from daemon.files import allowed_file, check_region
 from daemon.guard import Argument
-from daemon.outbox import DATAGRAM_BYTES, Asker, Outbox, message
+from daemon.office import Errand, Handler, Office
+from daemon.outbox import DATAGRAM_BYTES, Asker, message
 from daemon.protocol import COMMANDS
 from daemon.rows import PROTOCOL, synopsis
 from ditto_rt import __version__
@@ -33,33 +31,6 @@ NAME = "ditto-rt"
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Office:
-    """What handlers work with. All of it is owned by the event loop."""
-
-    desk: Desk
-    outbox: Outbox
-    clients: Clients
-    roots: tuple[Path, ...]
-    own: Address
-    dropped: Callable[[], int]
-    stop: Callable[[], None]
-    later: set[asyncio.Task[None]] = field(default_factory=set)
-
-
-@dataclass(frozen=True)
-class Errand:
-    """One command on its way: the checked call, who asked, and from where it came."""
-
-    call: Call
-    asker: Asker
-    source: Address
-    arguments: tuple[Argument, ...] = ()
-
-
-Handler: TypeAlias = Callable[[Office, Errand], Awaitable[tuple[Value, ...] | None]]
 
 
 async def _notify(office: Office, errand: Errand) -> tuple[Value, ...] | None:
@@ -272,6 +243,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/slot/last": _last,
         "/ditto/render": _render,
         "/ditto/cancel": _cancel,
+        **playing.HANDLERS,
         "/ditto/quit": _quit,
     }
 )

@@ -1,5 +1,6 @@
 """The part of the protocol's table that the daemon sends: replies, events and error codes."""
 
+from daemon import playing_rows
 from daemon.rows import BPM, COMMAND, LOSS, SENTENCE, SLOT, STATES, Reply, integer, number, text
 
 _REPLIES = (
@@ -95,6 +96,7 @@ _REPLIES = (
         (text("state", "of the engine", STATES), text("text", "why, '' where it is no problem")),
         "An event for registered clients: the engine's state changed, or the daemon stops.",
     ),
+    *playing_rows.REPLIES,
 )
 
 REPLIES = {reply.address: reply for reply in _REPLIES}
@@ -111,6 +113,7 @@ CODES = {
     "bad_region": "the region is outside its file",
     "bad_target": "a curve, melody or form does not fit the take",
     "no_take": "the slot has no take yet",
+    "no_audio": "there is nothing to play on",
     "no_model": "the model cannot be loaded",
     "replaced": "a newer /ditto/render on the slot took its place",
     "cancelled": "/ditto/cancel stopped it",

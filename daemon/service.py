@@ -12,20 +12,22 @@ from types import TracebackType
 from typing import Self
 
 from daemon import web
+from daemon.announcer import Announcer
 from daemon.clients import Clients
 from daemon.config import Config, expand
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
 from daemon.errors import ConfigError
-from daemon.handlers import Office
-from daemon.link import EngineLink, LinkEvent, engine_command
+from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_command, engine_command
 from daemon.mailbox import Mailbox
+from daemon.office import Office
 from daemon.outbox import Outbox
 from daemon.snapshot import snapshot
+from daemon.stage import Stage
 from daemon.takes import TakeFolder
 from daemon.udp import Endpoint
 
-ENGINE_GRACE_S = 1.0
+GRACE_S = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -51,15 +53,23 @@ class Service:
         except ConfigError:
             self._endpoint.close()
             raise
-        engine, level = config.engine, config.log.level
         self._link = EngineLink(
-            engine_command(engine.device, engine.threads, level), self._on_event
+            engine_command(config.engine.device, config.engine.threads, config.log.level),
+            self._on_event,
         )
         self._desk = Desk(
             outbox, takes, self._link.send, config.render.quality(), config.audio.rate_hz
         )
+        self._player = AudioLink(
+            audio_command(config.audio, config.log.level), self._on_audio_event
+        )
+        self._plays = config.audio.output == "auto"
+        self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
+        self._desk.on_take = self._stage.on_take
+        self._announcer = Announcer(self._stage, outbox)
         self._office = Office(
             desk=self._desk,
+            stage=self._stage,
             outbox=outbox,
             clients=clients,
             roots=(*(expand(root) for root in config.paths.roots), takes.folder),
@@ -86,7 +96,10 @@ class Service:
         self._tasks = [
             asyncio.create_task(dispatcher.run(), name="dispatcher"),
             asyncio.create_task(self._link.keep_alive(), name="engine"),
+            asyncio.create_task(self._announcer.run(), name="announcer"),
         ]
+        if self._plays:
+            self._tasks.append(asyncio.create_task(self._player.keep_alive(), name="audio"))
         for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
             self._stack.callback(loop.remove_signal_handler, number)
@@ -101,7 +114,7 @@ class Service:
         """Take no more, say so, end the engine, give the ports back."""
         self._tasks[0].cancel()
         self._desk.stop()
-        await self._link.stop(ENGINE_GRACE_S)
+        await asyncio.gather(self._link.stop(GRACE_S), self._player.stop(GRACE_S))
         self._desk.takes.clean()
         for task in [*self._tasks, *self._office.later]:
             task.cancel()
@@ -119,11 +132,15 @@ class Service:
     def _on_signal(self, number: signal.Signals) -> None:
         if self._stopping.is_set():
             self._link.kill()
+            self._player.kill()
         log.info("%s: stopping", number.name)
         self._stopping.set()
 
     def _on_event(self, event: LinkEvent) -> None:
         self._desk.on_event(event)
+
+    def _on_audio_event(self, event: AudioEvent) -> None:
+        self._stage.on_event(event)
 
     def _snapshot(self) -> object:
         return snapshot(self._office, time.monotonic() - self._started_s)

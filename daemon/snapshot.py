@@ -1,18 +1,21 @@
 """The daemon's state as plain data, for /status.json and the page."""
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from daemon.desk import Desk
 from daemon.files import finite
-from daemon.handlers import NAME, Office
+from daemon.handlers import NAME
+from daemon.office import Office
 from daemon.slots import SLOTS, Slot
+from daemon.stage import Stage
 from ditto_rt import __version__
 
 
 def snapshot(office: Office, uptime_s: float) -> object:
     """Return the state, the slots that hold something, and the takes, newest first."""
-    desk = office.desk
+    desk, stage = office.desk, office.stage
     takes = [
         {"file": desk.takes.path(take.slot, take.version).name, "loss": take.loss, **_report(take)}
         for take in desk.takes.all()
@@ -29,8 +32,16 @@ def snapshot(office: Office, uptime_s: float) -> object:
             "queue": len(desk.line),
             "jobs_done": desk.jobs_done,
             "dropped": office.dropped(),
+            "audio": {
+                **asdict(stage.output),
+                "underruns": stage.clock.underruns,
+                "late": stage.clock.late,
+                "bpm": float(stage.transport.bpm),
+                "beat": float(stage.transport.beat_at(stage.now())),
+                "running": stage.transport.running,
+            },
             "osc": {"host": office.own[0], "port": office.own[1]},
-            "slots": [_slot(desk, n) for n in range(SLOTS) if _is_used(desk, n)],
+            "slots": [_slot(office, n) for n in range(SLOTS) if _is_used(desk, n)],
             "takes": takes,
         }
     )
@@ -48,7 +59,8 @@ def _is_used(desk: Desk, number: int) -> bool:
     return slot != desk.fresh or desk.line.of(number) is not None
 
 
-def _slot(desk: Desk, number: int) -> dict[str, Any]:
+def _slot(office: Office, number: int) -> dict[str, Any]:
+    desk = office.desk
     slot = desk.slots[number]
     request = desk.line.of(number)
     job = None
@@ -64,4 +76,15 @@ def _slot(desk: Desk, number: int) -> dict[str, Any]:
         "version": slot.version,
         "asked": slot.job().model_dump(exclude_none=True, exclude={"quality"}),
         "job": job,
+        "play": _play(office.stage, number),
+    }
+
+
+def _play(stage: Stage, number: int) -> dict[str, Any]:
+    _, _, version, coming, beat = stage.state(number)
+    return {
+        "version": version,
+        "next_version": coming,
+        "next_beat": beat,
+        "gain": stage.gains[number],
     }

@@ -92,6 +92,15 @@ class TakeFolder:
         """Return the newest take of a slot."""
         return next((take for take in reversed(self._takes) if take.slot == slot), None)
 
+    def find(self, slot: int, version: int) -> Take | None:
+        """Return one take."""
+        return next((t for t in self._takes if (t.slot, t.version) == (slot, version)), None)
+
+    def before(self, slot: int, version: int) -> Take | None:
+        """Return the newest take of a slot that is older than `version`."""
+        older = (t for t in reversed(self._takes) if t.slot == slot and t.version < version)
+        return next(older, None)
+
     def all(self) -> Iterable[Take]:
         """Return all takes, newest first."""
         return reversed(self._takes)

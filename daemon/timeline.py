@@ -25,11 +25,19 @@ class Loop:
 
 @dataclass(frozen=True)
 class Change:
-    """From frame `at` on `loop` sounds, None for silence; its passes are counted from `origin`."""
+    """From frame `at` on `loop` sounds, None for silence; its passes are counted from `origin`.
+
+    `beat` is the one it was promised for, None where it waits for the end of a pass.
+    """
 
     at: int
     loop: Loop | None
     origin: int = 0
+    beat: Fraction | None = None
+
+    def moved(self, at: int) -> "Change":
+        """Return the same change on another frame."""
+        return replace(self, at=at, origin=self.origin + at - self.at)
 
     def boundary(self, frame: int) -> int:
         """Return where the first pass begins that does so on `frame` or later, and not before."""

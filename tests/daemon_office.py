@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from daemon import guard
+from daemon.audio.wire import Order as AudioOrder
 from daemon.clients import Address, Clients
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
-from daemon.handlers import Office
 from daemon.mailbox import Mailbox
+from daemon.office import Office
 from daemon.outbox import Outbox
+from daemon.stage import Stage
 from daemon.takes import TakeFolder
 from daemon.wire import Finished, Order, Ready, RenderOrder
 from ditto_rt.spec import Quality, Report, SeamReport
@@ -47,6 +49,7 @@ class Bench:
     folder: Path
     sent: list[tuple[Address, str, tuple[Any, ...]]] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
+    played: list[AudioOrder] = field(default_factory=list)
     stops: int = 0
     now_s: float = 0.0
 
@@ -56,9 +59,12 @@ class Bench:
         self.outbox = Outbox(self._keep, lambda: self.clients.subscribers(self.now_s))
         takes = TakeFolder(self.folder, keep_per_slot=3)
         self.desk = Desk(self.outbox, takes, self.orders.append, Quality(), RATE_HZ)
+        self.stage = Stage(RATE_HZ, takes, self.outbox, self.played.append, True)
+        self.desk.on_take = self.stage.on_take
         self.mailbox = Mailbox(8)
         self.office = Office(
             desk=self.desk,
+            stage=self.stage,
             outbox=self.outbox,
             clients=self.clients,
             roots=(self.folder.resolve(),),

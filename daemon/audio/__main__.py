@@ -17,6 +17,7 @@ from daemon.audio.wire import (
     Clock,
     Event,
     Gain,
+    Hold,
     Load,
     Opened,
     Order,
@@ -132,6 +133,8 @@ def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
                 voices.play(order)
             case Stop():
                 voices.stop(order)
+            case Hold():
+                voices.hold(order)
             case Gain():
                 voices.gain(order)
             case Panic():

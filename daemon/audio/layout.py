@@ -20,7 +20,7 @@ VOICES = 4
 COMMANDS = 4096
 NEVER = 2**62
 
-START, END, GAIN, PANIC = 1, 2, 3, 4
+START, END, HOLD, GAIN, PANIC = 1, 2, 3, 4, 5
 
 Records = NDArray[np.void]
 

@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from daemon.audio.layout import COMMANDS, END, GAIN, NEVER, PANIC, SLOTS, START, VOICES
+from daemon.audio.layout import COMMANDS, END, GAIN, HOLD, NEVER, PANIC, SLOTS, START, VOICES
 
 # Of a change of gain, as a part of a second.
 RAMP_PARTS = 50
@@ -85,6 +85,15 @@ def _end(state: Any, command: Any, voice: Any) -> None:
         shorten(voice, at, command.fade, first)
 
 
+def _hold(state: Any, command: Any, voice: Any) -> None:
+    """Forget what was planned for a voice from command.at on, where it has not begun."""
+    first = state[0].frame
+    if voice.begin >= command.at and first <= voice.begin - voice.rise:
+        voice.end = voice.begin - voice.rise
+    elif command.at <= voice.end < NEVER and first <= voice.end - voice.fall:
+        voice.end = NEVER
+
+
 def _drain(state: Any, ring: Any, voices_SV: Any, gains_S: Any, frames: int) -> None:
     """Carry out the commands that have come in; times that lie ahead go into the voices."""
     head, tail = state[0].head, state[0].tail
@@ -96,6 +105,8 @@ def _drain(state: Any, ring: Any, voices_SV: Any, gains_S: Any, frames: int) -> 
             start(state, command, voices_SV[command.slot, command.voice])
         elif command.kind == END:
             end(state, command, voices_SV[command.slot, command.voice])
+        elif command.kind == HOLD:
+            hold(state, command, voices_SV[command.slot, command.voice])
         elif command.kind == GAIN:
             gain = gains_S[command.slot]
             gain.coming = command.gain
@@ -176,6 +187,7 @@ gain_at = _compiled(_gain_at)
 start = _compiled(_start)
 shorten = _compiled(_shorten)
 end = _compiled(_end)
+hold = _compiled(_hold)
 drain = _compiled(_drain)
 turn = _compiled(_turn)
 pass_start = _compiled(_pass_start)

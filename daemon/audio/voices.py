@@ -17,6 +17,7 @@ from daemon.audio.layout import (
     COMMAND,
     END,
     GAIN,
+    HOLD,
     PANIC,
     SLOTS,
     START,
@@ -24,7 +25,7 @@ from daemon.audio.layout import (
     Memory,
 )
 from daemon.audio.mixing import push
-from daemon.audio.wire import Gain, Panic, Play, Stop
+from daemon.audio.wire import Gain, Hold, Panic, Play, Stop
 
 # A start or a stop out of nothing, and the change from one take to another.
 FADE_PARTS, CROSS_PARTS = 200, 50
@@ -108,6 +109,12 @@ class Voices:
         """Make the slot silent from a frame on."""
         self._end_all(order.slot, order.at, self._fade)
         self._open.pop(order.slot, None)
+
+    def hold(self, order: Hold) -> None:
+        """Forget what was planned for the slot from a frame on."""
+        for voice in range(VOICES):
+            if not self._is_free(order.slot, voice):
+                self._push(kind=HOLD, slot=order.slot, voice=voice, at=order.at)
 
     def gain(self, order: Gain) -> None:
         """Change the slot's loudness."""

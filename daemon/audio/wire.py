@@ -51,6 +51,14 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Hold:
+    """What was planned for the slot from `at` on is planned no more; what sounds goes on."""
+
+    slot: int
+    at: int
+
+
+@dataclass(frozen=True)
 class Gain:
     """From `at` on the slot's loudness moves to `gain`, a factor."""
 
@@ -100,10 +108,12 @@ class Trouble:
     text: str
 
 
-Order: TypeAlias = Begin | Load | Play | Stop | Gain | Panic
+Order: TypeAlias = Begin | Load | Play | Stop | Hold | Gain | Panic
 Event: TypeAlias = Opened | Silent | Clock | Trouble
 
-_ORDERS = MappingProxyType({kind.__name__: kind for kind in (Begin, Load, Play, Stop, Gain, Panic)})
+_ORDERS = MappingProxyType(
+    {kind.__name__: kind for kind in (Begin, Load, Play, Stop, Hold, Gain, Panic)}
+)
 _EVENTS = MappingProxyType({kind.__name__: kind for kind in (Opened, Silent, Clock, Trouble)})
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.child import Died
 from daemon.errors import Refusal
-from daemon.link import Died
 from daemon.outbox import Asker
 from daemon.wire import Advanced, CancelOrder, RenderOrder, Stopped, Unready
 from tests.daemon_office import OTHER, SENDER, Bench

@@ -7,8 +7,9 @@ import sys
 import textwrap
 from collections.abc import Callable
 
-from daemon import link
-from daemon.link import Died, EngineLink, LinkEvent
+from daemon import child
+from daemon.child import Died
+from daemon.link import EngineLink, LinkEvent
 from daemon.wire import CancelOrder, Ready, Stopped
 
 ECHO = """
@@ -87,7 +88,7 @@ def test_an_engine_that_dies_at_once_is_started_more_and_more_slowly() -> None:
     events = run("raise SystemExit(3)", use)
     assert events[:4] == [Died("ended with code 3")] * 4
     gaps = [later - earlier for earlier, later in zip(pauses[:-1], pauses[1:], strict=True)]
-    assert gaps[0] > 2 * link.FIRST_PAUSE_S and gaps[2] > gaps[1] > gaps[0]
+    assert gaps[0] > 2 * child.FIRST_PAUSE_S and gaps[2] > gaps[1] > gaps[0]
 
 
 def test_what_is_no_event_ends_the_engine() -> None:
@@ -146,11 +147,11 @@ def test_no_files_stay_open_after_many_engines() -> None:
                 lambda n=engine_dead: sum(isinstance(e, Died) for e in events) == n  # type: ignore[misc]
             )
 
-    link_pause = link.LONGEST_PAUSE_S
+    longest = child.LONGEST_PAUSE_S
     try:
-        link.LONGEST_PAUSE_S = 0.05
+        child.LONGEST_PAUSE_S = 0.05
         run(ECHO, use)
     finally:
-        link.LONGEST_PAUSE_S = link_pause
+        child.LONGEST_PAUSE_S = longest
     after = len(os.listdir("/proc/self/fd")) if before else 0
     assert after <= before + 1

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from daemon.audio import mixing
 from daemon.audio.layout import VOICES, allocate
 from daemon.audio.voices import KEPT_TAKES, Takes, Unplayable, Voices
-from daemon.audio.wire import HERE_AND_NOW, Gain, Panic, Play, Stop
+from daemon.audio.wire import HERE_AND_NOW, Gain, Hold, Panic, Play, Stop
 
 RATE_HZ, BLOCK, LENGTH, CROSS = 48_000, 512, 9600, 960
 
@@ -77,6 +77,28 @@ def test_what_was_planned_before_it_stays(stage: Stage) -> None:
     heard = stage.hear(40_000)
     assert not heard[8000 : 20_000 - CROSS].any()
     assert np.array_equal(heard[20_000:], stage.loop(1, 20_000, 20_000, 20_000))
+
+
+def test_a_plan_can_be_taken_back(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.voices.stop(Stop(3, 8000))
+    stage.play(1, 20_000)
+    stage.hear(4000)
+    stage.voices.hold(Hold(3, 7000))
+    stage.voices.stop(Stop(3, 30_000))
+    heard = stage.hear(40_000)
+    assert np.array_equal(heard[: 30_000 - 4240], stage.loop(0, 4000, 30_000 - 4240, 1000))
+    assert not heard[26_000:].any()
+
+
+def test_what_has_begun_cannot_be_taken_back(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.play(1, 9000)
+    stage.hear(8192)
+    stage.voices.hold(Hold(3, 8500))
+    stage.voices.hold(Hold(3, 8500))
+    heard = stage.hear(8000)
+    assert np.array_equal(heard[808:], stage.loop(1, 9000, 7192, 9000))
 
 
 def test_a_take_comes_back_in_its_phase_at_once(stage: Stage) -> None:

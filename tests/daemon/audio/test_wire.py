@@ -9,6 +9,7 @@ ORDERS = (
     wire.Load("/a b.wav"),
     wire.Play(1, "/ä.wav", -1, 7, 90_709, 127),
     wire.Stop(2, 3),
+    wire.Hold(2, 3),
     wire.Gain(3, 0.5, 9),
     wire.Panic(),
 )

@@ -1,0 +1,42 @@
+"""What the handlers of commands work with, and what each of them is given."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from daemon.arguments import Call, Value
+from daemon.clients import Address, Clients
+from daemon.desk import Desk
+from daemon.guard import Argument
+from daemon.outbox import Asker, Outbox
+from daemon.stage import Stage
+
+
+@dataclass(frozen=True)
+class Office:
+    """What handlers work with. All of it is owned by the event loop."""
+
+    desk: Desk
+    stage: Stage
+    outbox: Outbox
+    clients: Clients
+    roots: tuple[Path, ...]
+    own: Address
+    dropped: Callable[[], int]
+    stop: Callable[[], None]
+    later: set[asyncio.Task[None]] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """One command on its way: the checked call, who asked, and from where it came."""
+
+    call: Call
+    asker: Asker
+    source: Address
+    arguments: tuple[Argument, ...] = ()
+
+
+Handler: TypeAlias = Callable[[Office, Errand], Awaitable[tuple[Value, ...] | None]]

@@ -1,0 +1,81 @@
+"""One function for each command about playing; see handlers.py for what they may do."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from daemon.arguments import Value
+from daemon.office import Errand, Handler, Office
+
+
+async def _play(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot, quantum = errand.call.integer("slot"), errand.call.number("quantum_beats")
+    return slot, *office.stage.play(slot, quantum, errand.asker)
+
+
+async def _stop(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot = errand.call.integer("slot")
+    return slot, office.stage.stop(slot, errand.call.number("quantum_beats"))
+
+
+async def _gain(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot = errand.call.integer("slot")
+    return slot, office.stage.gain(slot, errand.call.number("db"))
+
+
+async def _rollback(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot = errand.call.integer("slot")
+    return slot, *office.stage.rollback(slot)
+
+
+async def _panic(office: Office, errand: Errand) -> tuple[Value, ...]:
+    office.stage.panic()
+    return ()
+
+
+async def _tempo(office: Office, errand: Errand) -> tuple[Value, ...]:
+    return (office.stage.set_tempo(errand.call.number("bpm")),)
+
+
+async def _start(office: Office, errand: Errand) -> tuple[Value, ...]:
+    beat = errand.call.values.get("beat")
+    return (office.stage.start(None if beat is None else float(beat)),)
+
+
+async def _halt(office: Office, errand: Errand) -> tuple[Value, ...]:
+    return (office.stage.halt(),)
+
+
+async def _beat(office: Office, errand: Errand) -> tuple[Value, ...]:
+    return (office.stage.move(errand.call.number("beat")),)
+
+
+async def _audio(office: Office, errand: Errand) -> None:
+    output, clock = office.stage.output, office.stage.clock
+    office.outbox.reply(
+        errand.asker,
+        "/ditto/audio.reply",
+        output.state,
+        output.device,
+        office.stage.transport.rate_hz,
+        clock.block_frames,
+        output.latency_s,
+        clock.underruns,
+        clock.late,
+        output.text,
+    )
+
+
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        "/ditto/play": _play,
+        "/ditto/stop": _stop,
+        "/ditto/gain": _gain,
+        "/ditto/rollback": _rollback,
+        "/ditto/panic": _panic,
+        "/ditto/transport/tempo": _tempo,
+        "/ditto/transport/start": _start,
+        "/ditto/transport/stop": _halt,
+        "/ditto/transport/beat": _beat,
+        "/ditto/audio": _audio,
+    }
+)

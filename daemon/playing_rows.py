@@ -1,0 +1,121 @@
+"""The part of the protocol's table that is about playing."""
+
+from daemon.rows import BPM, SLOT, Arg, Command, Reply, integer, number, text
+from ditto_rt import limits
+
+OUTPUTS = ("off", "starting", "on", "none")
+
+_QUANTUM = number(
+    "quantum_beats",
+    "waits for the next multiple of so many beats; 0: at once",
+    limits.QUANTUM_BEATS,
+)
+_EFFECT = number("beat", "of the transport, on which it takes effect")
+
+COMMANDS = (
+    Command(
+        "/ditto/play",
+        (SLOT, _QUANTUM),
+        "Launches the slot's newest take as a loop, on a beat. Starts the transport.",
+        done=(
+            SLOT,
+            integer("version", "of the take"),
+            _EFFECT,
+            number("bpm", "tempo of the take"),
+            integer("in_time", "1: that is the transport's tempo, 0: it is not, and beats drift"),
+        ),
+    ),
+    Command(
+        "/ditto/stop",
+        (SLOT, _QUANTUM),
+        "Silences the slot on a beat.",
+        done=(SLOT, _EFFECT),
+    ),
+    Command(
+        "/ditto/gain",
+        (SLOT, number("db", "0 is as the take was made; the lowest is silence", limits.GAIN_DB)),
+        "Sets how loud the slot plays, from that beat on within 20 ms.",
+        done=(SLOT, _EFFECT),
+    ),
+    Command(
+        "/ditto/rollback",
+        (SLOT,),
+        "Goes back to the take before, at the end of the loop that plays.",
+        done=(SLOT, integer("version", "of that take"), _EFFECT),
+    ),
+    Command(
+        "/ditto/panic",
+        (),
+        "Silences all slots within one block of the device and forgets what was planned.",
+    ),
+    Command(
+        "/ditto/transport/tempo",
+        (BPM,),
+        "Changes the transport's tempo at once; the beat does not jump. Takes keep their own.",
+        done=(_EFFECT,),
+    ),
+    Command(
+        "/ditto/transport/start",
+        (Arg("beat", "float", "where; without it, where it is", limits.TRANSPORT_BEAT, (), True),),
+        "Lets the transport run. It runs when the daemon starts.",
+        done=(number("beat", "from which it runs"),),
+    ),
+    Command(
+        "/ditto/transport/stop",
+        (),
+        "Lets the transport stand still and silences all slots.",
+        done=(number("beat", "on which it stands"),),
+    ),
+    Command(
+        "/ditto/transport/beat",
+        (number("beat", "which it is now", limits.TRANSPORT_BEAT),),
+        "Sets the transport's beat. What plays goes on; what is planned follows the beat.",
+        done=(number("beat", "which it is now"),),
+    ),
+    Command(
+        "/ditto/audio",
+        (),
+        "Asks what the daemon plays on.",
+        done=None,
+        replies=("/ditto/audio.reply",),
+    ),
+)
+
+REPLIES = (
+    Reply(
+        "/ditto/audio.reply",
+        (
+            text("state", "none: there is no device; off: by the configuration", OUTPUTS),
+            text("device", "its name, '' for none"),
+            integer("rate", "in Hz"),
+            integer("block", "frames that it asks for at a time"),
+            number("latency_s", "from the player to the device's output, as the device says"),
+            integer("underruns", "gaps that the device has told of since it was opened"),
+            integer("late", "changes that came after their beat since then"),
+            text("text", "why nothing can be heard, '' where something can"),
+        ),
+        "",
+    ),
+    Reply(
+        "/ditto/slot/state",
+        (
+            SLOT,
+            integer("playing", "1 or 0"),
+            integer("version", "of the take that plays, 0 for none"),
+            integer("next_version", "of the take that comes; 0: silence, -1: nothing is planned"),
+            number("next_beat", "when it comes; -1: nothing is planned"),
+        ),
+        "An event for registered clients: what a slot plays has changed, or what it will play.",
+    ),
+    Reply(
+        "/ditto/heartbeat",
+        (
+            number("beat", "of the transport"),
+            BPM,
+            integer("running", "1 or 0"),
+            text("audio", "as in /ditto/audio.reply", OUTPUTS),
+            integer("underruns", "as in /ditto/audio.reply"),
+        ),
+        "An event for registered clients, once a second.",
+    ),
+)

@@ -1,0 +1,295 @@
+"""What is heard: each slot's plan, its gain, the transport, and what the audio process is told.
+
+Owned by the control process's event loop. The audio process only plays; what plays, from which
+frame and why is known here, so one that was killed is told all of it again and goes on in phase.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from daemon.arguments import Value
+from daemon.audio.wire import (
+    HERE_AND_NOW,
+    Begin,
+    Clock,
+    Gain,
+    Hold,
+    Load,
+    Opened,
+    Order,
+    Panic,
+    Play,
+    Silent,
+    Stop,
+    Trouble,
+)
+from daemon.child import Died
+from daemon.errors import Refusal
+from daemon.link import AudioEvent
+from daemon.outbox import Asker, Outbox
+from daemon.slots import SLOTS
+from daemon.takes import Take, TakeFolder
+from daemon.timeline import Change, Timeline, loop_of, next_change
+from daemon.transport import Transport
+from ditto_rt.limits import GAIN_DB
+from ditto_rt.timing import exact
+
+# From a command to the first sample it may change: the pipe to the audio process, and the fade
+# that comes before the change. The device's block comes on top.
+LEAD_S = 0.04
+FIRST_BLOCK_FRAMES = 1024
+NOTHING = -1
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Output:
+    """How the audio process is: off, starting, on, or none where there is nothing to play on."""
+
+    state: str
+    text: str = ""
+    device: str = ""
+    latency_s: float = 0.0
+
+
+class Stage:
+    """The sixteen slots as they are heard."""
+
+    def __init__(
+        self,
+        rate_hz: int,
+        takes: TakeFolder,
+        outbox: Outbox,
+        order: Callable[[Order], None],
+        plays: bool,
+    ) -> None:
+        """Begin with silence, and with a transport that runs at 120 bpm.
+
+        plays: whether an audio process will come.
+        """
+        self._takes, self._outbox, self._order = takes, outbox, order
+        self.transport = Transport(rate_hz)
+        off = Output("off", "audio.output is off in the configuration")
+        self.output = Output("starting") if plays else off
+        self.clock = Clock(0, time.monotonic_ns(), FIRST_BLOCK_FRAMES, 0, 0)
+        self.plans = [Timeline()] * SLOTS
+        self.gains = [1.0] * SLOTS
+        self._chosen: dict[int, int] = {}
+        self._askers: dict[int, Asker] = {}
+        self.changed: Callable[[], None] = lambda: None
+
+    def now(self) -> int:
+        """Return the frame that is due now, by the device's count; without one, by the clock's."""
+        passed_ns = time.monotonic_ns() - self.clock.at_ns
+        return self.clock.frame + passed_ns * self.transport.rate_hz // 10**9
+
+    def soon(self) -> int:
+        """Return the first frame that a command of this moment can reach."""
+        lead = round(LEAD_S * self.transport.rate_hz)
+        return self.now() + max(self.clock.block_frames, 1) + lead
+
+    def play(self, slot: int, quantum: float, asker: Asker) -> tuple[Value, ...]:
+        """Launch the slot's take on a beat; return version, beat, tempo, and 1 where that fits.
+
+        A stopped transport starts. Raises Refusal where there is no take, or nothing to play on.
+        """
+        if self.output.state in ("off", "none"):
+            raise Refusal("no_audio", f"nothing can be heard: {self.output.text}")
+        take = self._take(slot)
+        soon = self.soon()
+        if not self.transport.running:
+            self.transport = self.transport.started(soon)
+        beat = self.transport.next_multiple(exact(quantum), soon)
+        at = self.transport.frame_of(beat)
+        loop = loop_of(take, str(self._takes.path(slot, take.version)))
+        self._askers[slot] = asker
+        self._put(slot, Change(at, loop, at, beat))
+        return take.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
+
+    def stop(self, slot: int, quantum: float) -> float:
+        """Silence the slot on a beat; return that beat."""
+        at, beat = self.soon(), self.transport.beat
+        if self.transport.running:
+            beat = self.transport.next_multiple(exact(quantum), at)
+            at = self.transport.frame_of(beat)
+        self._put(slot, Change(at, None, at, beat))
+        return float(beat)
+
+    def gain(self, slot: int, db: float) -> float:
+        """Set the slot's loudness; return the beat from which on it moves there."""
+        self.gains[slot] = 0.0 if db <= GAIN_DB.low else 10 ** (db / 20)
+        at = self.soon()
+        self._order(Gain(slot, self.gains[slot], at))
+        return float(self.transport.beat_at(at))
+
+    def panic(self) -> None:
+        """Silence all at once and forget what was planned."""
+        self._order(Panic())
+        self.plans = [Timeline()] * SLOTS
+        self.changed()
+
+    def rollback(self, slot: int) -> tuple[Value, ...]:
+        """Go back to the take before, at the end of the loop; return its version and that beat.
+
+        Where the slot is silent, its next launch plays that take. Raises Refusal.
+        """
+        version = self._take(slot).version
+        before = self._takes.before(slot, version)
+        if before is None:
+            raise Refusal("no_take", f"slot {slot} has no take before {version}")
+        self._chosen[slot] = before.version
+        at = self._swap(before)
+        return before.version, float(self.transport.beat_at(at))
+
+    def on_take(self, take: Take) -> None:
+        """Let a slot that plays go on with a new take, at the end of its loop."""
+        self._chosen.pop(take.slot, None)
+        self._order(Load(str(self._takes.path(take.slot, take.version))))
+        if take.report.sample_rate == self.transport.rate_hz:
+            self._swap(take)
+
+    def set_tempo(self, bpm: float) -> float:
+        """Change the tempo now, without a jump of the beat; return the beat where it does."""
+        now = self.now()
+        self.transport = self.transport.with_bpm(bpm, now)
+        self._keep_promises()
+        return float(self.transport.beat_at(now))
+
+    def start(self, beat: float | None) -> float:
+        """Let the beat run, from `beat` or from where it is; return it."""
+        at = self.soon()
+        self.transport = self.transport.started(at, beat)
+        self._keep_promises()
+        return float(self.transport.beat)
+
+    def halt(self) -> float:
+        """Let the beat stand still and all slots be silent; return it."""
+        at = self.soon()
+        self.transport = self.transport.stopped(at)
+        for slot, plan in enumerate(self.plans):
+            if plan.changes:
+                self._put(slot, Change(at, None, at))
+        return float(self.transport.beat)
+
+    def move(self, beat: float) -> float:
+        """Say which beat it is now; what plays goes on, what is planned follows."""
+        self.transport = self.transport.moved(self.now(), beat)
+        self._keep_promises()
+        return beat
+
+    def on_event(self, event: AudioEvent) -> None:
+        """Carry out what the audio process's event means."""
+        match event:
+            case Clock():
+                self.clock = event
+            case Opened():
+                self.output = Output("on", "", event.device, event.latency_s)
+                log.info("audio: %s at %d Hz", event.device, event.rate_hz)
+                self._tell_all()
+            case Silent(text=text):
+                if self.output.text != text:
+                    log.warning("nothing can be heard: %s", text)
+                self.output = Output("none", text)
+            case Died(how=how) if self.output.state == "on":
+                self.output = Output("starting", f"the audio process {how}")
+            case Trouble(slot=slot, text=text):
+                self._on_trouble(slot, text)
+        if not isinstance(event, Clock):
+            self.changed()
+
+    def state(self, slot: int) -> tuple[Value, ...]:
+        """Return the values of /ditto/slot/state: what sounds, and what comes when."""
+        now = self.now()
+        held, later = self.plans[slot].at(now), self.plans[slot].after(now)
+        version = held.loop.version if held and held.loop else 0
+        if not later:
+            return slot, int(version > 0), version, NOTHING, float(NOTHING)
+        coming = later[0].loop.version if later[0].loop else 0
+        beat = self.transport.beat_at(later[0].at) if later[0].beat is None else later[0].beat
+        return slot, int(version > 0), version, coming, float(beat)
+
+    def next_change(self) -> int | None:
+        """Return the frame of the next planned change; forget what is over."""
+        now = self.now()
+        self.plans = [plan.without_past(now) for plan in self.plans]
+        return next_change(self.plans, now)
+
+    def _take(self, slot: int) -> Take:
+        chosen = self._chosen.get(slot)
+        take = self._takes.last(slot) if chosen is None else self._takes.find(slot, chosen)
+        if take is None:
+            raise Refusal("no_take", f"slot {slot} has no take; allowed: a slot with one")
+        if take.report.sample_rate != self.transport.rate_hz:
+            text = f"take {take.version} of slot {slot} has {take.report.sample_rate} Hz"
+            raise Refusal("bad_value", f"{text}; allowed: {self.transport.rate_hz} Hz")
+        return take
+
+    def _swap(self, take: Take) -> int:
+        loop = loop_of(take, str(self._takes.path(take.slot, take.version)))
+        at = self.soon()
+        self.plans[take.slot], fresh = self.plans[take.slot].swap(loop, at)
+        for change in fresh:
+            self._tell(take.slot, change)
+        self.changed()
+        return fresh[0].at if fresh else at
+
+    def _put(self, slot: int, change: Change) -> None:
+        self.plans[slot] = self.plans[slot].put(change)
+        self._tell(slot, change)
+        self.changed()
+
+    def _tell(self, slot: int, change: Change) -> None:
+        if change.loop is None:
+            self._order(Stop(slot, change.at))
+            return
+        period = change.loop.period
+        self._order(
+            Play(
+                slot=slot,
+                path=change.loop.path,
+                at=change.at,
+                origin=change.origin,
+                period=period.numerator,
+                parts=period.denominator,
+            )
+        )
+
+    def _keep_promises(self) -> None:
+        """Move what was planned for a beat to where that beat is now."""
+        soon = self.soon()
+        if not self.transport.running:
+            return
+        for slot, plan in enumerate(self.plans):
+            later = plan.after(soon)
+            moved = [
+                c if c.beat is None else c.moved(max(self.transport.frame_of(c.beat), soon))
+                for c in later
+            ]
+            if tuple(moved) != later:
+                self._order(Hold(slot, soon))
+                self.plans[slot] = Timeline(plan.changes[: len(plan.changes) - len(later)])
+                for change in moved:
+                    self._put(slot, change)
+        self.changed()
+
+    def _tell_all(self) -> None:
+        """Bring a new audio process to where the old one would be."""
+        now_ns = time.monotonic_ns()
+        passed_ns = now_ns - self.clock.at_ns
+        now = self.clock.frame + passed_ns * self.transport.rate_hz // 10**9
+        self._order(Begin(now, now_ns))
+        for slot, plan in enumerate(self.plans):
+            self._order(Gain(slot, self.gains[slot], HERE_AND_NOW))
+            for change in plan.without_past(now).changes:
+                at = HERE_AND_NOW if change.at <= now else change.at
+                self._tell(slot, replace(change, at=at))
+
+    def _on_trouble(self, slot: int, text: str) -> None:
+        log.warning("%s", text)
+        if slot in self._askers:
+            self._outbox.fail(self._askers[slot], "bad_file", text)
+            at = self.soon()
+            self._put(slot, Change(at, None, at))
