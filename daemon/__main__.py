@@ -1,4 +1,4 @@
-"""The command line: ditto-rt serve, render, send."""
+"""The command line: ditto-rt serve, render, send, cache."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from daemon.cache import commands
 from daemon.config import Config, load
 from daemon.errors import ConfigError, PortTaken, Refusal
 from daemon.options import RenderOptions, job_of, spread
@@ -28,6 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Loops that follow: DITTO on a music diffusion model, driven over OSC.",
 )
+app.add_typer(commands.app, name="cache")
 _ConfigFile = Annotated[Path | None, typer.Option(help="A config.toml; else ./config.toml.")]
 
 
@@ -104,17 +106,21 @@ def _render(options: RenderOptions, config: Config) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     job = job_of(options, config.render.quality(), read_midi, audio_seconds)
     with Console(stderr=True).status("loading the model"):
-        from daemon.engine.produce import load_model, produce
+        from daemon.engine.produce import Found, load_model, produce
+        from daemon.engine.recall import renderer
         from ditto_rt.render import Progress
-        from ditto_rt.render import render as steps_of
 
         model = load_model(config.engine.device, config.engine.threads)
+        steps_of = renderer(config.cache.model_copy(update={"enabled": options.cache}))
     with _bar() as bar:
         task = bar.add_task("search", total=1.0, loss="")
         for step in produce(steps_of(job, model, config.audio.rate_hz), options.out):
             if isinstance(step, Progress):
                 loss = "" if step.loss is None else f"loss {step.loss:.4g}"
                 bar.update(task, completed=step.fraction, loss=loss)
+                continue
+            if isinstance(step, Found):
+                bar.update(task, description=f"search (cache: {step.hit})")
                 continue
             bar.update(task, completed=1.0)
             if options.report:

@@ -74,6 +74,15 @@ class Takes(_Frozen):
     keep_per_slot: Annotated[int, _in(Range(1, 1000, "takes"))] = 16
 
 
+class Cache(_Frozen):
+    """What is remembered of takes."""
+
+    enabled: bool = True
+    folder: Folder = "~/ditto-rt/cache"
+    most_mb: Annotated[int, _in(Range(1, 1_000_000, "MB"))] = 512
+    first_of: Annotated[int, _in(Range(1, 16, "noises"))] = 1
+
+
 class Engine(_Frozen):
     """What computes."""
 
@@ -124,6 +133,7 @@ class Config(_Frozen):
     http: Http = Http()
     paths: Paths = Paths()
     takes: Takes = Takes()
+    cache: Cache = Cache()
     engine: Engine = Engine()
     audio: Audio = Audio()
     render: Render = Render()

@@ -20,8 +20,10 @@ from daemon.wire import (
     Advanced,
     CancelOrder,
     Finished,
+    Hit,
     Order,
     Ready,
+    Recalled,
     RenderOrder,
     Stopped,
     Unready,
@@ -58,6 +60,7 @@ class Desk:
         self.device = ""
         self.jobs_done = 0
         self.on_take: Callable[[Take], None] = lambda _: None
+        self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "none": 0}
         self._engine = "loading"
         self._trouble = Refusal("no_model", "")
         self._starts = 0
@@ -110,6 +113,8 @@ class Desk:
                 self._give_up(code, text)
             case Died(how=how):
                 self._on_death(how)
+            case Recalled(hit=hit):
+                self.hits[hit] += 1
             case Advanced() if running := self._running(event.id):
                 self._on_progress(running, event)
             case Finished() if running := self._running(event.id):

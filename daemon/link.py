@@ -40,9 +40,18 @@ class AudioLink(Link[audio_wire.Order, audio_wire.Event]):
 _PYTHON = (sys.executable, "-P", "-m")
 
 
-def engine_command(device: str, threads: int, log_level: str) -> tuple[str, ...]:
+def engine_command(engine: config.Engine, log_level: str, cache: config.Cache) -> tuple[str, ...]:
     """Return how to start the engine; {events_fd} stands for the pipe's number."""
-    return (*_PYTHON, "daemon.engine", "{events_fd}", device, str(threads), log_level)
+    return (
+        *_PYTHON,
+        "daemon.engine",
+        "{events_fd}",
+        engine.device,
+        str(engine.threads),
+        log_level,
+        # Its braces are no place for the pipe's number.
+        cache.model_dump_json().replace("{", "{{").replace("}", "}}"),
+    )
 
 
 def audio_command(audio: config.Audio, log_level: str) -> tuple[str, ...]:

@@ -52,6 +52,9 @@ class RenderOptions:
     report: Annotated[
         Path | None, typer.Option(metavar="REPORT.json", help="Where the figures go.")
     ] = None
+    cache: Annotated[
+        bool, typer.Option(help="Begin from what is remembered; then history counts, too.")
+    ] = False
     config: Annotated[Path | None, typer.Option(help="A config.toml.")] = None
 
 

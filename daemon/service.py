@@ -54,8 +54,7 @@ class Service:
             self._endpoint.close()
             raise
         self._link = EngineLink(
-            engine_command(config.engine.device, config.engine.threads, config.log.level),
-            self._on_event,
+            engine_command(config.engine, config.log.level, config.cache), self._on_event
         )
         self._desk = Desk(
             outbox, takes, self._link.send, config.render.quality(), config.audio.rate_hz

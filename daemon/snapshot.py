@@ -32,6 +32,7 @@ def snapshot(office: Office, uptime_s: float) -> object:
             "queue": len(desk.line),
             "jobs_done": desk.jobs_done,
             "dropped": office.dropped(),
+            "cache": dict(desk.hits),
             "audio": {
                 **asdict(stage.output),
                 "underruns": stage.clock.underruns,

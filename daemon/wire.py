@@ -53,6 +53,17 @@ class Unready(_Message):
     text: str
 
 
+Hit: TypeAlias = Literal["exact", "near", "none"]
+
+
+class Recalled(_Message):
+    """What the cache has for a job: the very take, a latent to begin from, or nothing."""
+
+    kind: Literal["recalled"] = "recalled"
+    id: int
+    hit: Hit
+
+
 class Advanced(_Message):
     """A job is on its way; loss is None before there is one."""
 
@@ -80,7 +91,7 @@ class Stopped(_Message):
 
 
 Order: TypeAlias = RenderOrder | CancelOrder
-Event: TypeAlias = Ready | Unready | Advanced | Finished | Stopped
+Event: TypeAlias = Ready | Unready | Recalled | Advanced | Finished | Stopped
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])

@@ -161,7 +161,8 @@ def write_config(folder: Path, osc_port: int, http_port: int, more: str = QUALIT
     path.write_text(
         f'[osc]\nport = {osc_port}\n[http]\nport = {http_port}\n[engine]\ndevice = "cpu"\n'
         f'threads = 1\n[paths]\nroots = ["{folder}"]\ntakes_folder = "{folder / "takes"}"\n'
-        # What is tested elsewhere is rendering, and not playing.
+        # What is tested elsewhere is rendering, and neither remembering nor playing.
+        + ("" if "[cache]" in more else "[cache]\nenabled = false\n")
         + ("" if "[audio]" in more else '[audio]\noutput = "off"\n')
         + more
     )

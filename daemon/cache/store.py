@@ -44,7 +44,7 @@ class Cache:
         self._blobs = folder / BLOBS
         self._blobs.mkdir(parents=True, exist_ok=True)
         self._index = Index(folder)
-        self._most_bytes = most_bytes
+        self.most_bytes = most_bytes
         with self._index.writing():
             self._tidy()
 
@@ -84,7 +84,7 @@ class Cache:
         """Keep an entry, whole or not at all, and let go of the oldest beyond the limit."""
         data = pack(entry)
         key = entry.request.key
-        if len(data) > self._most_bytes:
+        if len(data) > self.most_bytes:
             log.warning(
                 "take of %d bytes is larger than the whole cache; it is not kept", len(data)
             )
@@ -156,7 +156,7 @@ class Cache:
 
     def _shrink(self) -> None:
         sizes = self._index.sizes()
-        spare = sum(size for _, size, _ in sizes) - self._most_bytes
+        spare = sum(size for _, size, _ in sizes) - self.most_bytes
         for key, size, pinned in reversed(sizes):
             if spare <= 0:
                 return

@@ -1,15 +1,19 @@
-"""python -m daemon.engine EVENTS_FD DEVICE THREADS LOG_LEVEL: started by the control process."""
+"""python -m daemon.engine EVENTS_FD DEVICE THREADS LOG_LEVEL CACHE: started by the control process.
+
+CACHE is that section of the settings, as JSON.
+"""
 
 import logging
 import os
 import sys
 from typing import BinaryIO
 
+from daemon.config import Cache
 from daemon.engine.inbox import Inbox, start_reader
 from daemon.wire import Event, Ready, Unready, encode
 
 
-def main(events_fd: int, device_name: str, threads: int) -> int:
+def main(events_fd: int, device_name: str, threads: int, cache: Cache) -> int:
     """Load the model, tell so, and work until standard input closes; return the exit code."""
     orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     # From here on nothing that a library prints or reads can reach the two pipes.
@@ -18,10 +22,10 @@ def main(events_fd: int, device_name: str, threads: int) -> int:
     inbox = Inbox()
     start_reader(inbox, orders)
     with os.fdopen(events_fd, "wb", buffering=0) as events:
-        return _serve(inbox, events, device_name, threads)
+        return _serve(inbox, events, device_name, threads, cache)
 
 
-def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int) -> int:
+def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache: Cache) -> int:
     def emit(event: Event) -> None:
         line = memoryview(encode(event))
         while line:
@@ -29,15 +33,16 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int) -> in
 
     # torch takes seconds to load; by now the reader can end the process at any moment.
     from daemon.engine.produce import load_model
+    from daemon.engine.recall import renderer
     from daemon.engine.worker import work
     from ditto_rt.errors import DittoError
-    from ditto_rt.render import render
 
     try:
         model = load_model(device_name, threads)
     except (DittoError, ValueError) as error:
         emit(Unready(code=getattr(error, "code", "no_device"), text=str(error)))
         return 1
+    render = renderer(cache)
     emit(Ready(model=model.name, device=model.device.type))
     work(inbox, emit, model, render)
     return 0
@@ -47,4 +52,5 @@ if __name__ == "__main__":
     logging.basicConfig(
         level=sys.argv[4].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3])))
+    settings = Cache.model_validate_json(sys.argv[5])
+    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), settings))

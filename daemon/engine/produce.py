@@ -2,17 +2,27 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from daemon.files import write_json, write_wav
 from daemon.takes import Take as TakeRecord
+from daemon.wire import Hit
 from ditto_rt import builtin, devices
 from ditto_rt.model import Model
 from ditto_rt.render import Progress, Take
 from ditto_rt.spec import Job, Report
 
-Render: TypeAlias = Callable[[Job, Model, int], Iterator[Progress | Take]]
+
+@dataclass(frozen=True)
+class Found:
+    """How the cache helps with a take; comes before all else, and not without a cache."""
+
+    hit: Hit
+
+
+Render: TypeAlias = Callable[[Job, Model, int], Iterator[Progress | Take | Found]]
 
 
 def load_model(device_name: str, threads: int) -> Model:
@@ -24,8 +34,10 @@ def load_model(device_name: str, threads: int) -> Model:
     return builtin.load(devices.choose(device_name))
 
 
-def produce(steps: Iterator[Progress | Take], wav: Path) -> Iterator[Progress | Report]:
-    """Pass progress on; write the take to `wav` when it comes, and yield its report last.
+def produce(
+    steps: Iterator[Progress | Take | Found], wav: Path
+) -> Iterator[Progress | Found | Report]:
+    """Pass on what comes first; write the take to `wav` when it comes, and yield its report last.
 
     Leaving early closes `steps`, and nothing is written. Raises what `steps` raises, and OSError
     where the disk refuses.

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TypeAlias
 
 from daemon.engine.inbox import Inbox
-from daemon.engine.produce import Render, produce, write_report
-from daemon.wire import Advanced, Event, Finished, RenderOrder, Stopped
+from daemon.engine.produce import Found, Render, produce, write_report
+from daemon.wire import Advanced, Event, Finished, Recalled, RenderOrder, Stopped
 from ditto_rt.errors import DittoError
 from ditto_rt.model import Model
 from ditto_rt.render import Progress
@@ -50,6 +50,8 @@ def _make(
             if inbox.is_unwanted(order.id):
                 return None
             emit(Advanced(id=order.id, fraction=step.fraction, loss=step.loss))
+        elif isinstance(step, Found):
+            emit(Recalled(id=order.id, hit=step.hit))
         else:
             write_report(order.job, step, order.slot, order.version, wav)
             return step
