@@ -193,7 +193,7 @@ class Stage:
                 if self.output.text != text:
                     log.warning("nothing can be heard: %s", text)
                 self.output = Output("none", text)
-            case Died(how=how) if self.output.state == "on":
+            case Died(how=how) if self.output.state != "none":
                 self.output = Output("starting", f"the audio process {how}")
             case Trouble(slot=slot, text=text):
                 self._on_trouble(slot, text)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 REPORT_S = 0.1
 WAITING_ORDERS = 4096
+FAREWELL_S = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,9 @@ def main(events_fd: int, device: str, rate_hz: int, block_frames: int) -> int:
 def _read(lines: Iterable[bytes], inbox: "Queue[Order]") -> None:
     for line in lines:
         inbox.put(read_order(line))
-    # The control process is gone. What still sounds stops with this process.
+    # The control process is gone. What still sounds fades out, and does not end in a click.
+    inbox.put(Panic())
+    time.sleep(FAREWELL_S)
     os._exit(0)
 
 

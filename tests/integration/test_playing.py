@@ -17,9 +17,9 @@ from daemon.slots import Slot
 from daemon.takes import Take
 from tests.daemon_office import report
 from tests.daemon_process import QUALITY, Daemon, Peer, running
-from tests.jack_server import PERIOD, RATE_HZ, Capture, capture, needs_jack, server
+from tests.jack_server import PERIOD, RATE_HZ, Capture, capture, need_jack, server
 
-pytestmark = [needs_jack, pytest.mark.xdist_group("jack")]
+pytestmark = pytest.mark.xdist_group("jack")
 
 AUDIO = '[audio]\noutput = "auto"\n'
 CROSS, FADE = RATE_HZ // 50, RATE_HZ // 200
@@ -39,6 +39,21 @@ def write_take(folder: Path, slot: int, version: int, beats: float = 2.0) -> Aud
     take = Take(slot=slot, version=version, asked=asked, report=made)
     write_json(take.plain(), wav.with_suffix(".json"))
     return audio
+
+
+def test_without_a_device_all_else_goes_on(tmp_path: Path) -> None:
+    more = '[audio]\ndevice = "no card has this name"\n'
+    with running(tmp_path, more + QUALITY) as daemon:
+        peer = daemon.peer()
+        until_s = time.monotonic() + 30
+        while (reply := peer.ask("/ditto/audio")[1])[0] != "none":
+            assert time.monotonic() < until_s, reply
+            time.sleep(0.1)
+        assert "no card has this name" in reply[-1]
+        assert daemon.status()["audio"]["state"] == "none"
+        assert peer.ask("/ditto/gain", 0, -6.0)[0] == "/ditto/done"
+        assert peer.ask("/ditto/play", 0, 1.0)[1][2] == "no_audio"
+        assert daemon.output().count("nothing can be heard") == 1
 
 
 @dataclass
@@ -76,6 +91,7 @@ class Hall:
 
 @pytest.fixture(scope="module")
 def hall(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
+    need_jack()
     folder = tmp_path_factory.mktemp("hall")
     (folder / "takes").mkdir()
     takes = {
