@@ -132,6 +132,11 @@ def test_a_loop_is_the_take_sample_for_sample(hall: Hall) -> None:
     assert hall.peer.ask("/ditto/audio")[1][5:7] == [0, 0]
 
 
+def test_the_audio_process_loads_no_torch(hall: Hall) -> None:
+    mapped = Path(f"/proc/{hall.child('daemon.audio')}/maps").read_text()
+    assert "portaudio" in mapped and "torch" not in mapped
+
+
 def test_launches_and_stops_are_whole_beats_apart(hall: Hall) -> None:
     block = hall.quiet()
     beats = [hall.play(0, 1.0)[2]]
