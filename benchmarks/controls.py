@@ -111,15 +111,15 @@ def measure_control(control: str, takes: int, quality: spec.Quality, model: Mode
 
 def _table(control: str, rows: list[dict]) -> Table:
     table = Table(
-        "figure", "before", "after", "after, worst", title=f"{control}, {len(rows)} takes"
+        "figure", "before", "after", "after, range", title=f"{control}, {len(rows)} takes"
     )
     for name in rows[0]["after"]:
         before, after = ([row[side][name] for row in rows] for side in ("before", "after"))
-        table.add_row(
-            name,
-            *(f"{v:.3f}" for v in (statistics.mean(before), statistics.mean(after))),
-            f"{max(after):.3f}",
-        )
+        means = (statistics.mean(before), statistics.mean(after))
+        table.add_row(name, *(f"{v:.3f}" for v in means), f"{min(after):.3f} to {max(after):.3f}")
+    for name in ("seam ratio", "step ratio"):
+        shares = [statistics.mean(r[side][name] <= 1 for r in rows) for side in ("before", "after")]
+        table.add_row(f"{name} at most 1", *(f"{100 * share:.0f} %" for share in shares), "")
     table.add_row(
         "loss",
         *(f"{statistics.mean(row[k] for row in rows):.3f}" for k in ("first_loss", "least_loss")),

@@ -27,7 +27,8 @@ from ditto_rt.timing import close_loop
 
 # The paper's iterations (section 5): 70, and 150 where melody or structure is asked.
 ITERATIONS, LONG_ITERATIONS = 70, 150
-PATIENCE, LEAST_GAIN = 20, 0.01
+# A search that gains less than this share in so many iterations has arrived.
+PATIENCE, LEAST_GAIN = 10, 0.03
 # Share of a clip's values that dynamic thresholding leaves alone (Imagen, section 2.3).
 THRESHOLD_PERCENTILE = 0.995
 # A variation keeps the bars and sections of its source and draws the rest anew.
