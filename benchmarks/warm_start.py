@@ -26,7 +26,7 @@ from rich.table import Table
 from daemon.cache.blob import Entry
 from daemon.cache.request import request_of
 from daemon.cache.store import Cache
-from daemon.engine.recall import best_seed
+from daemon.engine.recall import best_seed, gentler, on_shell
 from ditto_rt import builtin, spec
 from ditto_rt.devices import choose, set_numerics
 from ditto_rt.model import Model
@@ -117,7 +117,7 @@ def measure_pair(number: int, quality: spec.Quality, model: Model, seeds: int) -
     again = again.model_copy(update={"quality": longer})
     other = again.model_copy(update={"seed": (again.seed + 1) % 2**31})
     runs = {
-        "warm": until(again, model, loss, near.entry.x_T),
+        "warm": until(gentler(again, near.distance), model, loss, on_shell(near.entry.x_T)),
         "cold": until(again, model, loss),
         "cold, new seed": until(other, model, loss),
     }

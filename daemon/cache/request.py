@@ -1,12 +1,13 @@
 """What a take was asked to be: its key, the kind it is comparable with, and its feature vector.
 
 Two requests of one kind have latents that can stand for each other; the vector says how alike they
-are. D dimensions, P points along the take.
+are. D dimensions, P points along the take, R rows.
 """
 
 import json
 from math import sqrt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +22,18 @@ Vector = NDArray[np.float32]
 
 POINTS = 32
 # So many decibels everywhere are as far as one control that is there or is not.
-LEVEL_UNIT_DB, LEVEL_MIDDLE_DB = 6.0, -24.0
+LEVEL_UNIT_DB = 6.0
+# A latent that plays wrong notes, or sections in the wrong place, is a worse start than noise.
+CLASS_UNIT = 2.0
 _CLASSES, _LETTERS, _CODE = 12, 16, 64
+_LEVELS_END = 4 + POINTS
+_NOTES_END = _LEVELS_END + _CLASSES * POINTS
+# Whose presence each of the first numbers tells: intensity, melody, structure.
+_PARTS = (
+    slice(4, _LEVELS_END),
+    slice(_LEVELS_END, _NOTES_END),
+    slice(_NOTES_END, _NOTES_END + _LETTERS * POINTS),
+)
 
 
 class Request(BaseModel):
@@ -78,24 +89,32 @@ class Request(BaseModel):
         return ", ".join(part for part in parts if part)
 
     def vector(self) -> Vector:
-        """Return vector_D: between two of a kind, the Euclidean distance of their wishes.
-
-        Its square counts 1 for a control that only one has, for 6 dB along the whole curve, for
-        notes or sections that differ all along, for another genre, mood or region.
-        """
+        """Return vector_D, what was asked as numbers that `distances` compares."""
         job = self.job
         beats_P = (np.arange(POINTS) + 0.5) / POINTS * job.beats
         asked = (job.intensity, job.melody, job.structure, job.loop)
         parts = (
             np.array([part is not None for part in asked], np.float64),
             _levels(job.intensity, beats_P),
-            _notes(job.melody, beats_P),
-            _sections(job.structure),
+            CLASS_UNIT * _notes(job.melody, beats_P),
+            CLASS_UNIT * _sections(job.structure),
             _choice(job.genre, GENRES),
             _choice(job.mood, MOODS),
             _code(self.region),
         )
         return np.concatenate(parts).astype(np.float32)
+
+
+def distances(held_RD: Vector, wanted_D: Vector) -> NDArray[np.floating[Any]]:
+    """Return how far each row's wishes are from those wanted.
+
+    One control more or less is 1 away, whatever it asks; 6 dB along the whole curve 1; another
+    genre, mood or region 1; notes or sections that differ all along 2. Squares add.
+    """
+    square_RD = (held_RD - wanted_D) ** 2
+    for column, part in enumerate(_PARTS):
+        square_RD[held_RD[:, column] != wanted_D[column], part] = 0
+    return np.asarray(np.sqrt(square_RD.sum(axis=1)))
 
 
 def request_of(job: Job, rate_hz: int, model: str, weights: str) -> Request:
@@ -118,7 +137,7 @@ def _levels(intensity: Intensity | None, beats_P: NDArray[np.float64]) -> NDArra
         return np.zeros(POINTS)
     at, levels_db = zip(*((point.beat, point.db) for point in intensity.points), strict=True)
     db_P = np.interp(beats_P, at, levels_db)
-    return np.asarray((db_P - LEVEL_MIDDLE_DB) / LEVEL_UNIT_DB / sqrt(POINTS), np.float64)
+    return np.asarray(db_P / LEVEL_UNIT_DB / sqrt(POINTS), np.float64)
 
 
 def _notes(melody: Melody | None, beats_P: NDArray[np.float64]) -> NDArray[np.float64]:

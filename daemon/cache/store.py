@@ -15,12 +15,13 @@ import numpy as np
 
 from daemon.cache.blob import SUFFIX, Damaged, Entry, pack, unpack
 from daemon.cache.index import Index, Row
-from daemon.cache.request import Request
+from daemon.cache.request import Request, distances
 from daemon.files import PART, whole
 
 BLOBS = "blobs"
-# Beyond this distance a found latent begins a search no better than the seed's own noise.
-FAR = 2.0
+# Beyond this distance a found latent begins a search no better than the seed's own noise, and
+# often worse: it has to unlearn first (measured with the built-in model).
+FAR = 1.2
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class Cache:
         keys = [key for key, vector_D in found.items() if vector_D.shape == wanted_D.shape]
         if not keys:
             return None
-        away = np.linalg.norm(np.stack([found[key] for key in keys]) - wanted_D, axis=1)
+        away = distances(np.stack([found[key] for key in keys]), wanted_D)
         for number in np.argsort(away, kind="stable"):
             if away[number] > FAR:
                 return None

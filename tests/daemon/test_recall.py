@@ -12,7 +12,7 @@ import pytest
 from daemon.cache.store import Cache
 from daemon.config import Cache as Settings
 from daemon.engine.produce import Found
-from daemon.engine.recall import Recall, renderer
+from daemon.engine.recall import Recall, gentler, on_shell, renderer
 from ditto_rt.model import Model
 from ditto_rt.render import Progress, Take
 from ditto_rt.render import render as render_anew
@@ -45,6 +45,8 @@ class Search:
     asked: list[tuple[Job, Any]] = field(default_factory=list)
     losses: dict[int, float] = field(default_factory=dict)
     on_step: Any = None
+    growth: float = 1.0
+    last: Any = None
 
     def __call__(
         self, job: Job, model: Model, output_rate_hz: int, start: Any = None
@@ -54,7 +56,8 @@ class Search:
         if self.on_step:
             self.on_step()
         rng = np.random.default_rng(job.seed)
-        x_T = rng.normal(size=(1, 4, 1, WIDTH)).astype(np.float32)
+        drawn = rng.normal(size=(1, 4, 1, WIDTH)).astype(np.float32)
+        x_T = self.last = self.growth * (drawn if start is None else start)
         audio_N = rng.normal(size=SAMPLES).astype(np.float32)
         yield Take(audio_N, output_rate_hz, entry(job.seed).report, x_T)
 
@@ -95,7 +98,28 @@ def test_a_moved_curve_begins_from_the_nearest_latent(cache: Cache) -> None:
     hit, _ = made(recall, JOB.model_copy(update={"intensity": rising(-13)}))
     job, start = search.asked[-1]
     assert hit == "near" and job.intensity == rising(-13)
-    np.testing.assert_array_equal(start, first.x_T)
+    # In the same direction, and of the size of noise.
+    np.testing.assert_allclose(start / start[0, 0, 0, 0], first.x_T / first.x_T[0, 0, 0, 0], 1e-4)
+    assert np.sqrt(np.mean(start**2)) == pytest.approx(1.0)
+    assert 0.2 * 0.05 < job.quality.learning_rate < 0.4 * 0.05
+
+
+def test_the_rate_grows_with_the_way_to_go() -> None:
+    rates = [gentler(JOB, away).quality.learning_rate for away in (0, 0.25, 1, 1.2)]
+    assert rates == pytest.approx([0.01, 0.02, 0.05, 0.05])
+
+
+def test_a_latent_of_zeros_stays_one() -> None:
+    assert not on_shell(np.zeros((1, 2, 1, 3), np.float32)).any()
+
+
+def test_takes_that_grow_from_takes_keep_their_size(cache: Cache) -> None:
+    search = Search(growth=1.15)
+    recall = Recall(cache, "w", search=search)
+    for step in range(12):
+        made(recall, JOB.model_copy(update={"intensity": rising(-12 - step)}))
+    assert [start is None for _, start in search.asked] == [True] + [False] * 11
+    assert search.last is not None and np.sqrt(np.mean(search.last**2)) < 1.2
 
 
 def test_another_seed_begins_from_its_own_noise(cache: Cache) -> None:
