@@ -44,6 +44,7 @@ class Language(Generic[OrderT, EventT]):
     read: Callable[[bytes], EventT]
     ready: type[EventT]
     unready: type[EventT]
+    first_pause_s: float = FIRST_PAUSE_S
 
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class Link(Generic[OrderT, EventT]):
         self._stopping = False
         self._ready_s: float | None = None
         self._excused = False
+        self._worked = False
 
     @property
     def pid(self) -> int | None:
@@ -74,15 +76,15 @@ class Link(Generic[OrderT, EventT]):
 
     async def keep_alive(self) -> None:
         """Start the process again whenever it ends, after longer and longer pauses, until stop."""
-        pause_s = FIRST_PAUSE_S
+        first_s = pause_s = self._language.first_pause_s
         while not self._stopping:
             self._ready_s, self._excused = None, False
             how = await self._run_once()
             if self._stopping:
                 return
             settled = self._ready_s is not None and time.monotonic() - self._ready_s > SETTLED_S
-            pause_s = FIRST_PAUSE_S if settled else min(2 * pause_s, LONGEST_PAUSE_S)
-            if self._excused:
+            pause_s = first_s if settled else min(2 * pause_s, LONGEST_PAUSE_S)
+            if self._excused and not self._worked:
                 # It has said why; what is missing may come, as a sound card that is plugged in.
                 pause_s = LONGEST_PAUSE_S
             level = logging.DEBUG if self._excused else logging.ERROR
@@ -160,7 +162,7 @@ class Link(Generic[OrderT, EventT]):
                 while (line := await reader.readline()).endswith(b"\n"):
                     event = self._language.read(line)
                     if isinstance(event, self._language.ready):
-                        self._ready_s = time.monotonic()
+                        self._ready_s, self._worked = time.monotonic(), True
                     self._excused |= isinstance(event, self._language.unready)
                     self._on_event(event)
             except ValueError:

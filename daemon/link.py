@@ -9,6 +9,9 @@ from daemon.audio import wire as audio_wire
 from daemon.child import Died, Language, Link
 from daemon.wire import Event, Order, Ready, Unready, encode, read_event
 
+# Somebody listens: the audio process must be back at once.
+AUDIO_PAUSE_S = 0.02
+
 LinkEvent: TypeAlias = Event | Died
 AudioEvent: TypeAlias = audio_wire.Event | Died
 
@@ -33,6 +36,7 @@ class AudioLink(Link[audio_wire.Order, audio_wire.Event]):
             audio_wire.read_event,
             audio_wire.Opened,
             audio_wire.Silent,
+            AUDIO_PAUSE_S,
         )
         super().__init__(language, command, on_event)
 

@@ -49,6 +49,19 @@ class Capture:
             time.sleep(0.02)
         raise AssertionError(f"nothing plays into JACK within {limit_s} s")
 
+    def wait_gone(self) -> None:
+        """Wait until JACK has seen that the player is gone."""
+        import jack
+
+        while True:
+            try:
+                if not self.client.get_ports("PortAudio.*:out_0", is_output=True):
+                    return
+            except jack.JackError:
+                # It went while its name was looked up.
+                return
+            time.sleep(0.005)
+
     def frames(self) -> int:
         """Return how many frames have come in."""
         return len(self.blocks) * PERIOD
@@ -69,10 +82,15 @@ class Capture:
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """Start a JACK server whose clock is the dummy driver's; PortAudio finds it by environment."""
-    name = f"ditto{os.getpid()}"
-    words = f"jackd -r -n {name} -S -d dummy -r {RATE_HZ} -p {PERIOD} -C 2 -P 2".split()
+def server(folder: Path, waits: bool = True) -> Iterator[str]:
+    """Start a JACK server whose clock is the dummy driver's; PortAudio finds it by environment.
+
+    One that waits for its clients (-S) loses no sample on a busy machine, but stands still for five
+    seconds when a client is killed; one that does not may lose some, and goes on.
+    """
+    name = f"ditto{os.getpid()}{'s' * waits}"
+    mode = "-S" * waits
+    words = f"jackd -r -n {name} {mode} -d dummy -r {RATE_HZ} -p {PERIOD} -C 2 -P 2".split()
     before = {key: os.environ.get(key) for key in (SERVER, "JACK_NO_START_SERVER")}
     os.environ.update({SERVER: name, "JACK_NO_START_SERVER": "1"})
     with (folder / "jackd").open("w") as output:
