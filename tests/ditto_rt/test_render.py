@@ -82,6 +82,14 @@ def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None
     assert made.intensity.mse_db2 < 0.5 * free.intensity.mse_db2
 
 
+def test_the_search_stops_where_nobody_hears_the_rest(model: Builtin) -> None:
+    gentle = Intensity(points=(Point(beat=0, db=-24), Point(beat=4, db=-18)))
+    quality = Quality(search_steps=2)
+    take = _take(Job(genre="house", beats=4, intensity=gentle, quality=quality), model)
+    assert take.report.iterations < 70
+    assert take.report.loss[-1] <= module.INAUDIBLE["intensity"] < min(take.report.loss[:-1])
+
+
 @pytest.mark.parametrize("mode", ["outpaint", "inpaint", "loop", "vary"])
 def test_every_region_mode_gives_a_take(model: Builtin, source: Path, mode: RegionMode) -> None:
     region = Region(path=str(source), start_s=0.5, end_s=2.75, mode=mode)
