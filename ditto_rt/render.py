@@ -28,7 +28,7 @@ from ditto_rt.timing import close_loop
 # The paper's iterations (section 5): 70, and 150 where melody or structure is asked.
 ITERATIONS, LONG_ITERATIONS = 70, 150
 # A search that gains less than this share in so many iterations has arrived.
-PATIENCE, LEAST_GAIN = 10, 0.03
+PATIENCE, LEAST_GAIN = 15, 0.03
 # Losses that nobody hears; a search stops when all of its controls are below theirs. The level's
 # root mean square error is then 0.7 dB. Other controls go on while they gain.
 INAUDIBLE = {"intensity": 0.5}

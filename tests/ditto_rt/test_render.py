@@ -83,9 +83,8 @@ def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None
 
 
 def test_the_search_stops_where_nobody_hears_the_rest(model: Builtin) -> None:
-    gentle = Intensity(points=(Point(beat=0, db=-24), Point(beat=4, db=-18)))
-    quality = Quality(search_steps=2)
-    take = _take(Job(genre="house", beats=4, intensity=gentle, quality=quality), model)
+    gentle = Intensity(points=(Point(beat=0, db=-24), Point(beat=6, db=-18)))
+    take = _take(Job(genre="house", beats=6, intensity=gentle), model)
     assert take.report.iterations < 70
     assert take.report.loss[-1] <= module.INAUDIBLE["intensity"] < min(take.report.loss[:-1])
 
