@@ -96,7 +96,8 @@ def until(job: spec.Job, model: Model, loss: float, start: np.ndarray | None = N
         if event.loss is not None and event.loss <= loss:
             return Run(iterations, True, time.perf_counter() - started_s)
         iterations += 1
-    return Run(iterations, False, time.perf_counter() - started_s)
+    # It stood still, or came to its end: that counts as all the iterations there were.
+    return Run(job.quality.iterations or iterations, False, time.perf_counter() - started_s)
 
 
 def measure_pair(number: int, quality: spec.Quality, model: Model, seeds: int) -> dict:
