@@ -12,7 +12,7 @@ from tests.jack_server import PERIOD, RATE_HZ, need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")
 
-# A second where nothing else runs (benchmarks/live.py); beside other tests it takes longer.
+# docs/results.md has what it takes; beside other tests on few cores it takes longer.
 BACK_S = 6.0
 
 
