@@ -107,7 +107,7 @@ def chosen(rows: Sequence["Row"], words: Sequence[str]) -> list[str]:
         fitting = [row.key for row in rows if row.key.startswith(word)]
         if len(fitting) != 1:
             raise Refusal(
-                "bad_entry",
+                "bad_value",
                 f"entry {word!r} fits {len(fitting)} of {len(rows)} entries; allowed: the first "
                 "digits of one, as `ditto-rt cache list` shows them",
             )
