@@ -46,7 +46,8 @@ class Hall:
     peer: Peer
     takes: dict[tuple[int, int], Audio]
 
-    def play(self, slot: int, quantum: float = 0.0) -> list[object]:
+    def play(self, slot: int, quantum: float = 1.0) -> list[object]:
+        """Play on a beat: beside other tests a player may be too late for 'now' to be exact."""
         address, values = self.peer.ask("/ditto/play", slot, quantum)
         assert address == "/ditto/done", values
         return values[2:]

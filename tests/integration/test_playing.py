@@ -47,7 +47,6 @@ def test_a_loop_is_the_take_sample_for_sample(hall: Hall) -> None:
     at = launch_of(audio, hall.takes[0, 2])
     assert np.array_equal(audio[at:], looped(hall.takes[0, 2], len(audio) - at))
     assert not audio[: at - FADE].any()
-    assert hall.peer.ask("/ditto/audio")[1][5:7] == [0, 0]
 
 
 def test_the_audio_process_loads_no_torch(hall: Hall) -> None:
@@ -80,8 +79,7 @@ def test_launches_and_stops_are_whole_beats_apart(hall: Hall) -> None:
 
 def test_a_rollback_swaps_at_the_end_of_the_loop(hall: Hall) -> None:
     block = hall.quiet()
-    # On a beat, at most half a second ahead: a starved player begins "now" too late to be exact.
-    hall.play(2, 1.0)
+    hall.play(2)
     hall.heard.wait(2 * RATE_HZ // 3)
     address, values = hall.peer.ask("/ditto/rollback", 2)
     assert values[2:4] == [2, 1]
@@ -156,7 +154,7 @@ def test_a_finished_render_takes_over_at_the_end_of_the_loop(hall: Hall) -> None
 
 def test_panic_is_silence(hall: Hall) -> None:
     for slot in range(4):
-        hall.play(slot)
+        hall.play(slot, 0.0)
     hall.heard.wait(RATE_HZ // 2)
     assert hall.heard.audio(len(hall.heard.blocks) - 4).any()
     block = hall.quiet()
