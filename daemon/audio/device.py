@@ -36,8 +36,9 @@ def find(wanted: str) -> Output:
         found = sounddevice.query_devices(key, "output")
     except (sounddevice.PortAudioError, ValueError) as error:
         names = [d["name"] for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
-        allowed = ", ".join(names) or "none is there"
-        raise NoDevice(f"audio device {wanted!r} is not there; allowed: {allowed}") from error
+        if not names:
+            raise NoDevice("this machine has no audio output") from error
+        raise NoDevice(f"audio device is {wanted!r}; allowed: {', '.join(names)}") from error
     channels = min(CHANNELS, int(found["max_output_channels"]))
     return Output(int(found["index"]), str(found["name"]), channels)
 
