@@ -35,7 +35,11 @@ def melody_accuracy(
     notes: Sequence[tuple[int, float, float]],
 ) -> float:
     """Return the share of frames inside notes whose strongest pitch class is the asked one."""
-    chroma_CT = librosa.feature.chroma_stft(y=audio_N, sr=rate_hz, n_fft=8192, hop_length=1024)
+    # Tuned to A = 440 Hz, as the model is. Guessing the tuning would call librosa's compiled
+    # piptrack, which crashed numba in a process that had compiled much else.
+    chroma_CT = librosa.feature.chroma_stft(
+        y=audio_N, sr=rate_hz, n_fft=8192, hop_length=1024, tuning=0.0
+    )
     beat_T = librosa.frames_to_time(np.arange(chroma_CT.shape[1]), sr=rate_hz, hop_length=1024)
     beat_T = beat_T * bpm / 60
     hits = [
