@@ -36,9 +36,10 @@ def find(wanted: str) -> Output:
         found = sounddevice.query_devices(key, "output")
     except (sounddevice.PortAudioError, ValueError) as error:
         names = [d["name"] for d in sounddevice.query_devices() if d["max_output_channels"] > 0]
-        if not names:
+        if not names and not wanted:
             raise NoDevice("this machine has no audio output") from error
-        raise NoDevice(f"audio device is {wanted!r}; allowed: {', '.join(names)}") from error
+        allowed = ", ".join(names) or "none, because this machine has no audio output"
+        raise NoDevice(f"audio device is {wanted!r}; allowed: {allowed}") from error
     channels = min(CHANNELS, int(found["max_output_channels"]))
     return Output(int(found["index"]), str(found["name"]), channels)
 
