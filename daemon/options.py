@@ -47,7 +47,9 @@ class RenderOptions:
     melody: Annotated[Path | None, typer.Option(help="A MIDI file.")] = None
     structure: Annotated[str, typer.Option(help="A form such as ABBA.")] = ""
     loop: Annotated[bool, typer.Option(help="Let the end lead back to the start.")] = False
-    steps: Annotated[int | None, typer.Option(help="Sampler steps of the last pass.")] = None
+    steps: Annotated[int | None, typer.Option(help="Sampler steps of a take without controls.")] = (
+        None
+    )
     iterations: Annotated[int | None, typer.Option(help="Iterations of the search.")] = None
     report: Annotated[
         Path | None, typer.Option(metavar="REPORT.json", help="Where the figures go.")

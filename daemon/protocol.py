@@ -164,7 +164,11 @@ _COMMANDS = (
         "/ditto/slot/quality",
         (
             SLOT,
-            integer("steps", "of the last, audible pass", limits.STEPS),
+            integer(
+                "steps",
+                "of a take without controls; one that is searched is what the search heard",
+                limits.STEPS,
+            ),
             integer("iterations", "of the search; -1: as many as the controls want", ITERATIONS),
         ),
         "Sets how much work a take may cost.",

@@ -3,6 +3,7 @@
 B batch, C channels, H height, W latent steps, N samples.
 """
 
+import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ THRESHOLD_PERCENTILE = 0.995
 VARY_FROM = 0.7
 # Above so many sampler steps the search keeps one step's activations at a time.
 CHECKPOINT_ABOVE = 8
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -199,6 +203,7 @@ def _while_finite(steps: Iterator[Step]) -> Iterator[Step]:
     except Diverged as error:
         if error.best is None:
             raise BadTarget(f"search has no loss to start from: {error}") from error
+        log.warning("search ended early: %s; the best step before it is taken", error)
 
 
 def finish(

@@ -126,7 +126,11 @@ class Loop(_Frozen):
 
 
 class Quality(_Frozen):
-    """How the latent is searched and decoded. None: as many iterations as the controls want."""
+    """How a take is made. None: as many iterations as the controls want.
+
+    steps: sampler steps of a take without controls. search_steps: those of each iteration; the
+    best iteration is the take, so that what was measured is what is heard.
+    """
 
     steps: Annotated[int, _within("steps", limits.STEPS)] = 20
     search_steps: Annotated[int, _within("search_steps", limits.STEPS)] = 4
