@@ -70,7 +70,7 @@ PRESETS: dict[str, Voice] = {
     "dub chord": Voice(cutoff_hz=700, sweep_octaves=1.4, sweep_s=0.07, decay_s=0.16),
     "organ": Voice(wave="organ", cutoff_hz=3500, sweep_octaves=0.3, decay_s=0.5, sustain=0.4),
     "electric piano": Voice(kind="fm", ratio=1.0, index=1.4, sweep_s=0.4, decay_s=0.9),
-    "bell": Voice(kind="fm", ratio=3.5, index=1.6, sweep_s=0.3, decay_s=0.8, release_s=0.2),
+    "bell": Voice(kind="fm", ratio=4.0, index=1.6, sweep_s=0.3, decay_s=0.8, release_s=0.2),
     "glass": Voice(kind="fm", ratio=4.0, index=1.0, sweep_s=0.15, decay_s=0.5, release_s=0.2),
     "pluck string": Voice(kind="pluck", ratio=0.003, release_s=0.08),
     "short pluck": Voice(kind="pluck", ratio=0.012, release_s=0.05),
