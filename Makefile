@@ -13,10 +13,6 @@ ARGS ?=
 # One thread each: two test processes with two threads each fight over two cores.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-# libjack leaves threads behind when its server ends, which have crashed later tests of the same
-# process: each of these has a process of its own, and hears itself without neighbours.
-JACK_TESTS := tests/integration/test_playing.py tests/integration/test_playing_again.py
-
 .PHONY: help run test lint format train bench docs patches install hooks clean distclean
 
 help: ## show this list
@@ -28,8 +24,7 @@ run: $(VENV)/.stamp-run ## install what is missing and start the daemon (ARGS="-
 install: $(VENV)/.stamp-dev ## install everything that development needs
 
 test: $(VENV)/.stamp-dev ## run all tests on two cores (ARGS="-k osc" picks some)
-	@$(THREADS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(JACK_TESTS:%=--ignore=%) $(ARGS)
-	@for file in $(JACK_TESTS); do $(THREADS) $(BIN)/python -m pytest -q $$file $(ARGS) || [ $$? -eq 5 ] || exit 1; done
+	@$(THREADS) $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.stamp-dev ## ruff and mypy, as .ci/run does
 	$(BIN)/ruff check .

@@ -17,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tests.daemon_process import Daemon, Peer, running
+from daemon.bench.process import Daemon, Peer, running
 from tests.osc_bytes import bundle, message, random_packet
 
 # Between two questions; so many fit the socket's buffer, and none is lost on its way.

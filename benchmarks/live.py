@@ -23,9 +23,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.daemon_process import Peer
-from tests.hall import Hall, launch_of, open_hall
-from tests.jack_server import PERIOD, RATE_HZ, Capture
+from daemon.bench.hall import Hall, launch_of, open_hall
+from daemon.bench.jack import PERIOD, RATE_HZ, Capture
+from daemon.bench.process import Peer
 
 SLOTS, VERSIONS, BEAT = 8, 6, RATE_HZ // 2
 CROSS, FADE = RATE_HZ // 50, RATE_HZ // 200
@@ -157,7 +157,7 @@ def gaps_after_kills(hall: Hall, module: str, kills: int) -> list[float]:
         hall.play(0)
         hall.heard.wait(6 * RATE_HZ)
         began = len(hall.heard.blocks)
-        os.kill(hall.child(module), signal.SIGKILL)
+        os.kill(hall.daemon.child(module), signal.SIGKILL)
         if module == "daemon.audio":
             hall.heard.wait_gone()
             hall.heard.follow()

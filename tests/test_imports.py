@@ -67,6 +67,7 @@ OUTSIDE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sounddevice": ((), ("daemon.audio",)),
     "numba": (("daemon.audio",), ()),
     "aalink": ((), ()),
+    "jack": ((), ("daemon.bench.ear",)),
     "aiohttp": (("daemon",), ()),
     "socket": (("daemon",), ()),
     "asyncio": (("daemon",), ()),

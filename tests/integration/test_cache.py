@@ -13,7 +13,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from tests.daemon_process import QUALITY, Daemon, Peer, environment, running
+from daemon.bench.process import QUALITY, Daemon, Peer, environment, running
 from tests.source_tree import ROOT
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.fuzz_daemon import attack, good_ones_are_answered
-from tests.daemon_process import running
+from daemon.bench.process import running
 
 
 def test_two_thousand_damaged_datagrams(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.daemon_process import QUALITY, running
-from tests.hall import CROSS, FADE, Hall, launch_of, looped, open_hall
-from tests.jack_server import PERIOD, RATE_HZ, need_jack
+from daemon.bench.hall import CROSS, FADE, Hall, launch_of, looped, open_hall
+from daemon.bench.jack import PERIOD, RATE_HZ
+from daemon.bench.process import QUALITY, running
+from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")
 
@@ -50,7 +51,7 @@ def test_a_loop_is_the_take_sample_for_sample(hall: Hall) -> None:
 
 
 def test_the_audio_process_loads_no_torch(hall: Hall) -> None:
-    mapped = Path(f"/proc/{hall.child('daemon.audio')}/maps").read_text()
+    mapped = Path(f"/proc/{hall.daemon.child('daemon.audio')}/maps").read_text()
     assert "portaudio" in mapped and "torch" not in mapped
 
 
@@ -124,7 +125,7 @@ def test_a_killed_engine_is_not_heard(hall: Hall) -> None:
     block = hall.quiet()
     hall.play(0)
     hall.heard.wait(RATE_HZ)
-    os.kill(hall.child("daemon.engine"), signal.SIGKILL)
+    os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
     hall.heard.wait(2 * RATE_HZ)
     audio = hall.heard.audio(block)
     at = launch_of(audio, hall.takes[0, 2])

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.hall import Audio, looped, open_hall
-from tests.jack_server import PERIOD, RATE_HZ, need_jack
+from daemon.bench.hall import Audio, looped, open_hall
+from daemon.bench.jack import PERIOD, RATE_HZ
+from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")
 
@@ -25,7 +26,7 @@ def test_a_killed_player_is_back_in_its_phase(tmp_path: Path) -> None:
         hall.peer.ask("/ditto/gain", 0, -6.0)
         hall.heard.wait(6 * RATE_HZ)
         killed = len(hall.heard.blocks)
-        os.kill(hall.child("daemon.audio"), signal.SIGKILL)
+        os.kill(hall.daemon.child("daemon.audio"), signal.SIGKILL)
         hall.heard.wait_gone()
         hall.heard.follow()
         hall.heard.wait(3 * RATE_HZ)

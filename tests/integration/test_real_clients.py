@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from tests.daemon_process import Daemon, Peer, free_port, running
+from daemon.bench.process import Daemon, Peer, free_port, running
 from tests.follow import loudness_error, melody_accuracy
 
 BPM, BEATS = 120.0, 4.0

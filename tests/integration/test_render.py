@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.daemon_process import environment
+from daemon.bench.process import environment
 from tests.source_tree import ROOT
 
 # What a script may rely on.

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.daemon_process import (
+from daemon.bench.process import (
     Daemon,
     command,
     environment,
