@@ -52,6 +52,8 @@ class Osc(_Frozen):
     receive_buffer_bytes: Annotated[int, _in(Range(65_536, 2**28, "bytes"))] = 2**22
     queue_datagrams: Annotated[int, _in(Range(16, 1_000_000, "datagrams"))] = 16_384
     notify_expiry_s: Annotated[float, _in(Range(1, 86_400, "s"))] = 60.0
+    time_tags: Literal["immediate", "schedule"] = "immediate"
+    schedule_horizon_s: Annotated[float, _in(Range(0.1, 3600, "s"))] = 10.0
 
 
 class Http(_Frozen):

@@ -1,8 +1,8 @@
 """Datagram -> commands, strictly in the order they came: one task, one command at a time.
 
-An exact address is looked up; only one with ?*[{ in it is matched against the table. Time tags
-never hold anything back: a bundle for the future is carried out at once, and each client is told
-so once, in the log.
+An exact address is looked up; only one with ?*[{ in it is matched against the table. Where time
+tags are not to schedule anything, a bundle for the future is carried out at once, and the log says
+so once for each client.
 """
 
 import asyncio
@@ -21,11 +21,13 @@ from daemon.office import Errand, Office
 from daemon.outbox import Asker
 from daemon.protocol import COMMANDS, REPLIES
 from daemon.rows import Command
+from daemon.schedule import NTP_EPOCH_S, by_time, is_immediate
 
 # So many datagrams in a row before the engine's events and HTTP get their turn.
 TURN_DATAGRAMS = 16
-NTP_EPOCH_S = 2_208_988_800
 EARLY_S = 0.05
+# So much sooner than the player must know it a scheduled batch is carried out.
+MARGIN_NS = 30_000_000
 WARNED_CLIENTS = 64
 LOG_PAUSE_S = 1.0
 
@@ -40,6 +42,9 @@ class Dispatcher:
         self._mailbox = mailbox
         self._office = office
         self._warned: OrderedDict[Address, None] = OrderedDict()
+        # A datagram or a batch that was scheduled: one at a time, whoever brings it.
+        self._one = asyncio.Lock()
+        self._filed = asyncio.Event()
         self._refused = 0
         self._logged_s = float("-inf")
 
@@ -53,8 +58,41 @@ class Dispatcher:
             if turn == 0:
                 await asyncio.sleep(0)
 
+    async def run_schedule(self) -> None:
+        """Carry out what was scheduled, when it is due, until cancelled."""
+        schedule = self._office.schedule
+        while True:
+            self._filed.clear()
+            next_ns = schedule.next_ns()
+            wait_s = None
+            if next_ns is not None:
+                wait_s = max(0.0, (next_ns - self._early_ns() - time.monotonic_ns()) / 1e9)
+            try:
+                await asyncio.wait_for(self._filed.wait(), wait_s)
+            except TimeoutError:
+                async with self._one:
+                    await self._due()
+
     async def carry_out(self, datagram: bytes, source: Address) -> None:
         """Carry out one datagram; whatever is wrong with it is answered and not raised."""
+        async with self._one:
+            await self._due()
+            await self._datagram(datagram, source)
+            await self._due()
+
+    async def _due(self) -> None:
+        """Carry out what is due so soon that the player must know it now."""
+        schedule, stage = self._office.schedule, self._office.stage
+        while batch := schedule.pop(time.monotonic_ns() + self._early_ns()):
+            schedule.counts.carried_out += 1
+            schedule.counts.late += batch.due_ns < time.monotonic_ns() + stage.lead_ns
+            for message in batch.messages:
+                await self._message(message, batch.source, batch.targets, batch.due_ns)
+
+    def _early_ns(self) -> int:
+        return self._office.stage.lead_ns + MARGIN_NS
+
+    async def _datagram(self, datagram: bytes, source: Address) -> None:
         if source[1] == self._office.own[1] and source[0] in ("127.0.0.1", self._office.own[0]):
             return
         targets = self._office.clients.hear(source, time.monotonic())
@@ -63,14 +101,36 @@ class Dispatcher:
         except OscError as error:
             self._refuse(Asker(targets, ""), "bad_packet", str(error))
             return
-        self._warn_of_future(packet.time_tag, source)
         for refused in packet.refused:
             self._refuse(Asker(targets, refused.address), "bad_packet", str(refused))
-        for message in packet.messages:
-            await self._message(message, source, targets)
+        if not self._office.schedule.is_on:
+            self._warn_of_future(packet.time_tag, source)
+            for message in packet.messages:
+                await self._message(message, source, targets)
+            return
+        for group in by_time(packet.messages):
+            if is_immediate(group):
+                for message in group:
+                    await self._message(message, source, targets)
+            else:
+                self._file(group, source, targets, len(datagram))
+
+    def _file(
+        self, group: tuple[Message, ...], source: Address, targets: tuple[Address, ...], size: int
+    ) -> None:
+        try:
+            self._office.schedule.put(group, source, targets, size)
+        except Refusal as refusal:
+            for message in group:
+                self._refuse(Asker(targets, message.address), refusal.code, str(refusal))
+        self._filed.set()
 
     async def _message(
-        self, message: Message, source: Address, targets: tuple[Address, ...]
+        self,
+        message: Message,
+        source: Address,
+        targets: tuple[Address, ...],
+        due_ns: int | None = None,
     ) -> None:
         asker = Asker(targets, message.address)
         try:
@@ -79,16 +139,22 @@ class Dispatcher:
             self._refuse(asker, getattr(error, "code", "bad_value"), str(error))
             return
         for command in commands:
-            await self._command(command, message, source, Asker(targets, command.address))
+            named = Asker(targets, command.address)
+            await self._command(command, message, source, named, due_ns)
 
     async def _command(
-        self, command: Command, message: Message, source: Address, asker: Asker
+        self,
+        command: Command,
+        message: Message,
+        source: Address,
+        asker: Asker,
+        due_ns: int | None,
     ) -> None:
         try:
             arguments = () if command.echo else message.arguments
             call = read_call(command, arguments)
             asker = Asker(asker.targets, asker.command, call.reqid)
-            errand = Errand(call, asker, source, message.arguments)
+            errand = Errand(call, asker, source, message.arguments, due_ns)
             values = await HANDLERS[command.address](self._office, errand)
         except Refusal as refusal:
             reqid = refusal.reqid if asker.reqid is None else asker.reqid
@@ -118,7 +184,8 @@ class Dispatcher:
         if len(self._warned) > WARNED_CLIENTS:
             self._warned.popitem(last=False)
         log.warning(
-            "%s:%d sends bundles for the future (%.3g s ahead); all are carried out at once",
+            "%s:%d sends bundles for the future (%.3g s ahead); all are carried out at once, "
+            'unless the configuration says osc.time_tags = "schedule"',
             *source,
             ahead_s,
         )

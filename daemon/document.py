@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from daemon.guard import ARGUMENTS, BLOB_BYTES, BUNDLE_DEPTH, MESSAGES
 from daemon.protocol import CODES, COMMANDS, REPLIES
 from daemon.rows import NO_REQUEST, PROTOCOL, Arg, Command, synopsis
+from daemon.schedule import ENTRIES
 from ditto_rt.tags import ALIASES, GENRES, MOODS
 
 _INTRODUCTION = f"""# The OSC protocol, version {PROTOCOL}
@@ -38,10 +39,21 @@ were heard within the last 60 s (`notify_expiry_s`). Any message counts, a `/dit
 then will do. Replies find their way also after a longer silence. At most 64 clients are kept.
 
 **Patterns** such as `/ditto/slot/{{tempo,seed}}` reach every command they match, but never
-`/ditto/quit`. **Time tags** hold nothing back: a bundle for the future is carried out at once, and
-the log says so once for each client. A message with a type tag outside `ifsbhtdrmTFN[]` is
+`/ditto/quit`. A message with a type tag outside `ifsbhtdrmTFN[]` is
 discarded whole and answered with `/ditto/fail`; a datagram whose structure is broken is discarded
 whole. Messages with the addresses of replies are ignored.
+
+**Time tags** hold nothing back unless `[osc] time_tags = "schedule"`: a bundle for the future is
+carried out at once, and the log says so once for each client. With that setting it waits for its
+time: messages of one bundle are carried out together, bundles for the same time in the order they
+came, and `/ditto/play 0 0.` begins at that time to the sample, as it leaves the device. For that
+the daemon carries a bundle out about 0.1 s before its time, so settings in it hold that much
+sooner, and answers come then. A bundle inside another is never due before that one. One that comes
+too late is carried out at once and counted. At most {ENTRIES} messages wait, for at most
+`schedule_horizon_s`; more are refused. `/ditto/clear_sched` forgets all that waits. The clocks of
+both machines must agree (NTP sees to it): nothing is guessed. /status.json shows under `schedule`
+by how much the newest bundle came before its time (`ahead_s`): a figure that is not the latency
+your program adds is the difference of the clocks.
 
 **Limits.** A datagram holds at most {MESSAGES} messages, a message {ARGUMENTS} arguments, a blob
 {BLOB_BYTES} bytes; bundles nest {BUNDLE_DEPTH} deep. When datagrams come faster than they can be

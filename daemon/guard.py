@@ -41,17 +41,19 @@ class OscError(ValueError):
 
 @dataclass(frozen=True)
 class Message:
-    """One parsed OSC message."""
+    """One parsed OSC message; time_tag: the latest of the bundles around it."""
 
     address: str
     arguments: tuple[Argument, ...]
+    time_tag: int = IMMEDIATELY
 
 
 @dataclass(frozen=True)
 class Packet:
     """What one datagram held, in order; `refused` are messages that were discarded whole.
 
-    time_tag is the largest one of its bundles, in NTP units of 2**-32 s (1 = immediately).
+    time_tag is the largest one of its bundles. Time tags are NTP times in units of 2**-32 s
+    (1: immediately). A bundle inside another is never due before that one is.
     """
 
     messages: tuple[Message, ...]
@@ -64,42 +66,43 @@ def read(datagram: bytes) -> Packet:
 
     Raises OscError where its structure is broken; then nothing of it may be carried out.
     """
-    elements, time_tag = _elements(datagram)
+    elements, latest = _elements(datagram)
     messages, refused = [], []
-    for element in elements:
+    for element, tag in elements:
         try:
-            messages.append(_message(element))
+            messages.append(_message(element, tag))
         except OscError as error:
             if not error.address:
                 raise
             refused.append(error)
-    return Packet(tuple(messages), tuple(refused), time_tag)
+    return Packet(tuple(messages), tuple(refused), latest)
 
 
-def _elements(datagram: bytes) -> tuple[list[bytes], int]:
-    """Return the messages' bytes in order and the largest time tag, walking bundles on a stack."""
+def _elements(datagram: bytes) -> tuple[list[tuple[bytes, int]], int]:
+    """Return the messages' bytes with their tags, and the largest tag; bundles go on a stack."""
     if not 0 < len(datagram) <= DATAGRAM_BYTES:
         raise OscError(f"packet has {len(datagram)} bytes; allowed: 4 to {DATAGRAM_BYTES}")
-    found: list[bytes] = []
-    time_tag = IMMEDIATELY
-    stack = [(0, len(datagram), 0)]
+    found: list[tuple[bytes, int]] = []
+    latest = IMMEDIATELY
+    stack = [(0, len(datagram), 0, IMMEDIATELY)]
     while stack:
-        start, end, depth = stack.pop()
+        start, end, depth, tag = stack.pop()
         if (end - start) % 4:
             raise OscError(f"packet or element has {end - start} bytes; allowed: a multiple of 4")
         if datagram.startswith(b"/", start, end):
-            found.append(datagram[start:end])
+            found.append((datagram[start:end], tag))
         elif datagram.startswith(_BUNDLE, start, end):
             if depth >= BUNDLE_DEPTH:
                 raise OscError(f"bundles are nested deeper than {BUNDLE_DEPTH}")
-            inside, tag = _bundle(datagram, start, end)
-            time_tag = max(time_tag, tag)
-            stack.extend((low, high, depth + 1) for low, high in reversed(inside))
+            inside, own = _bundle(datagram, start, end)
+            tag = max(tag, own)
+            latest = max(latest, tag)
+            stack.extend((low, high, depth + 1, tag) for low, high in reversed(inside))
         else:
             raise OscError("packet or element starts with neither '/' nor '#bundle'")
         if len(found) + len(stack) > MESSAGES:
             raise OscError(f"packet has more than {MESSAGES} messages")
-    return found, time_tag
+    return found, latest
 
 
 def _bundle(datagram: bytes, start: int, end: int) -> tuple[list[tuple[int, int]], int]:
@@ -123,12 +126,12 @@ def _bundle(datagram: bytes, start: int, end: int) -> tuple[list[tuple[int, int]
     return inside, tag
 
 
-def _message(data: bytes) -> Message:
+def _message(data: bytes, tag: int) -> Message:
     address, at = _text(data, 0)
     if len(address) > ADDRESS_BYTES or not (address.isascii() and address.isprintable()):
         raise OscError(f"address is no plain ASCII text of at most {ADDRESS_BYTES} characters")
     if at == len(data):
-        return Message(address, ())
+        return Message(address, (), tag)
     tags, at = _text(data, at)
     if not tags.startswith(","):
         raise OscError("arguments come without their type tags", address)
@@ -138,7 +141,7 @@ def _message(data: bytes) -> Message:
     if end != len(data):
         raise OscError(f"message has {len(data)} bytes; its type tags make {end}")
     try:
-        return Message(address, tuple(OscMessage(data).params))
+        return Message(address, tuple(OscMessage(data).params), tag)
     except ParseError as error:
         raise OscError(f"message cannot be read: {error}", address) from error
 

@@ -220,6 +220,11 @@ async def _cancel(office: Office, errand: Errand) -> tuple[Value, ...]:
     return number, int(office.desk.cancel(number))
 
 
+async def _clear_sched(office: Office, errand: Errand) -> tuple[Value, ...]:
+    text = "/ditto/clear_sched cleared what waited for its time"
+    return (office.schedule.clear(office.outbox, "cancelled", text),)
+
+
 async def _quit(office: Office, errand: Errand) -> tuple[Value, ...]:
     log.info("%s:%d asked for the end", *errand.source)
     office.stop()
@@ -244,6 +249,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/render": _render,
         "/ditto/cancel": _cancel,
         **playing.HANDLERS,
+        "/ditto/clear_sched": _clear_sched,
         "/ditto/quit": _quit,
     }
 )

@@ -11,6 +11,7 @@ from daemon.clients import Address, Clients
 from daemon.desk import Desk
 from daemon.guard import Argument
 from daemon.outbox import Asker, Outbox
+from daemon.schedule import Schedule
 from daemon.stage import Stage
 
 
@@ -26,17 +27,22 @@ class Office:
     own: Address
     dropped: Callable[[], int]
     stop: Callable[[], None]
+    schedule: Schedule = field(default_factory=Schedule)
     later: set[asyncio.Task[None]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class Errand:
-    """One command on its way: the checked call, who asked, and from where it came."""
+    """One command on its way: the checked call, who asked, and from where it came.
+
+    due_ns: when it should take effect, by the monotonic clock; None: as soon as can be.
+    """
 
     call: Call
     asker: Asker
     source: Address
     arguments: tuple[Argument, ...] = ()
+    due_ns: int | None = None
 
 
 Handler: TypeAlias = Callable[[Office, Errand], Awaitable[tuple[Value, ...] | None]]

@@ -9,17 +9,17 @@ from daemon.office import Errand, Handler, Office
 
 async def _play(office: Office, errand: Errand) -> tuple[Value, ...]:
     slot, quantum = errand.call.integer("slot"), errand.call.number("quantum_beats")
-    return slot, *office.stage.play(slot, quantum, errand.asker)
+    return slot, *office.stage.play(slot, quantum, errand.asker, errand.due_ns)
 
 
 async def _stop(office: Office, errand: Errand) -> tuple[Value, ...]:
     slot = errand.call.integer("slot")
-    return slot, office.stage.stop(slot, errand.call.number("quantum_beats"))
+    return slot, office.stage.stop(slot, errand.call.number("quantum_beats"), errand.due_ns)
 
 
 async def _gain(office: Office, errand: Errand) -> tuple[Value, ...]:
     slot = errand.call.integer("slot")
-    return slot, office.stage.gain(slot, errand.call.number("db"))
+    return slot, office.stage.gain(slot, errand.call.number("db"), errand.due_ns)
 
 
 async def _rollback(office: Office, errand: Errand) -> tuple[Value, ...]:
@@ -33,20 +33,20 @@ async def _panic(office: Office, errand: Errand) -> tuple[Value, ...]:
 
 
 async def _tempo(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.set_tempo(errand.call.number("bpm")),)
+    return (office.stage.set_tempo(errand.call.number("bpm"), errand.due_ns),)
 
 
 async def _start(office: Office, errand: Errand) -> tuple[Value, ...]:
     beat = errand.call.values.get("beat")
-    return (office.stage.start(None if beat is None else float(beat)),)
+    return (office.stage.start(None if beat is None else float(beat), errand.due_ns),)
 
 
 async def _halt(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.halt(),)
+    return (office.stage.halt(errand.due_ns),)
 
 
 async def _beat(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.move(errand.call.number("beat")),)
+    return (office.stage.move(errand.call.number("beat"), errand.due_ns),)
 
 
 async def _audio(office: Office, errand: Errand) -> None:

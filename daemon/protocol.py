@@ -216,6 +216,12 @@ _COMMANDS = (
     ),
     *playing_rows.COMMANDS,
     Command(
+        "/ditto/clear_sched",
+        (),
+        "Forgets all that waits for its time tag; each of it answers /ditto/fail cancelled.",
+        done=(integer("cleared", "how many messages that were"),),
+    ),
+    Command(
         "/ditto/quit",
         (),
         "Stops the daemon. An address pattern such as /ditto/* does not reach it.",

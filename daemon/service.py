@@ -22,6 +22,7 @@ from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_comm
 from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
+from daemon.schedule import Schedule
 from daemon.snapshot import snapshot
 from daemon.stage import Stage
 from daemon.takes import TakeFolder
@@ -74,6 +75,7 @@ class Service:
             roots=(*(expand(root) for root in config.paths.roots), takes.folder),
             own=(osc.host, osc.port),
             dropped=lambda: self._mailbox.dropped,
+            schedule=Schedule(osc.time_tags == "schedule", osc.schedule_horizon_s),
             stop=self._stopping.set,
         )
         self._tasks: list[asyncio.Task[None]] = []
@@ -94,6 +96,7 @@ class Service:
         dispatcher = Dispatcher(self._mailbox, self._office)
         self._tasks = [
             asyncio.create_task(dispatcher.run(), name="dispatcher"),
+            asyncio.create_task(dispatcher.run_schedule(), name="schedule"),
             asyncio.create_task(self._link.keep_alive(), name="engine"),
             asyncio.create_task(self._announcer.run(), name="announcer"),
         ]
@@ -111,7 +114,9 @@ class Service:
         trace: TracebackType | None,
     ) -> None:
         """Take no more, say so, end the engine, give the ports back."""
-        self._tasks[0].cancel()
+        for dispatching in self._tasks[:2]:
+            dispatching.cancel()
+        self._office.schedule.clear(self._office.outbox, "stopping", "the daemon stops")
         self._desk.stop()
         await asyncio.gather(self._link.stop(GRACE_S), self._player.stop(GRACE_S))
         self._desk.takes.clean()

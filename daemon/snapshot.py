@@ -8,6 +8,7 @@ from daemon.desk import Desk
 from daemon.files import finite
 from daemon.handlers import NAME
 from daemon.office import Office
+from daemon.schedule import Schedule
 from daemon.slots import SLOTS, Slot
 from daemon.stage import Stage
 from ditto_rt import __version__
@@ -42,10 +43,16 @@ def snapshot(office: Office, uptime_s: float) -> object:
                 "running": stage.transport.running,
             },
             "osc": {"host": office.own[0], "port": office.own[1]},
+            "schedule": _schedule(office.schedule),
             "slots": [_slot(office, n) for n in range(SLOTS) if _is_used(desk, n)],
             "takes": takes,
         }
     )
+
+
+def _schedule(schedule: Schedule) -> dict[str, Any]:
+    mode = "schedule" if schedule.is_on else "immediate"
+    return {"time_tags": mode, "waiting": schedule.waiting, **asdict(schedule.counts)}
 
 
 def _report(take: Any) -> dict[str, Any]:

@@ -83,23 +83,43 @@ class Stage:
 
     def now(self) -> int:
         """Return the frame that is due now, by the device's count; without one, by the clock's."""
-        passed_ns = time.monotonic_ns() - self.clock.at_ns
-        return self.clock.frame + passed_ns * self.transport.rate_hz // 10**9
+        return self.frame_at(time.monotonic_ns())
 
-    def soon(self) -> int:
-        """Return the first frame that a command of this moment can reach."""
+    def frame_at(self, at_ns: int) -> int:
+        """Return the frame that is due at a time of the monotonic clock."""
+        return self.clock.frame + (at_ns - self.clock.at_ns) * self.transport.rate_hz // 10**9
+
+    def heard_at(self, at_ns: int) -> int:
+        """Return the frame that leaves the device at a time of the monotonic clock."""
+        return self.frame_at(at_ns - round(self.output.latency_s * 1e9))
+
+    def soon(self, due_ns: int | None = None) -> int:
+        """Return the first frame that a command of this moment can reach.
+
+        due_ns: not before the frame that is heard at that time of the monotonic clock.
+        """
         lead = round(LEAD_S * self.transport.rate_hz)
-        return self.now() + max(self.clock.block_frames, 1) + lead
+        soon = self.now() + max(self.clock.block_frames, 1) + lead
+        return soon if due_ns is None else max(soon, self.heard_at(due_ns))
 
-    def play(self, slot: int, quantum: float, asker: Asker) -> tuple[Value, ...]:
+    @property
+    def lead_ns(self) -> int:
+        """Return how long before its sound is to be heard a command must come."""
+        ahead = max(self.clock.block_frames, 1) / self.transport.rate_hz
+        return round((ahead + LEAD_S + self.output.latency_s) * 1e9)
+
+    def play(
+        self, slot: int, quantum: float, asker: Asker, due_ns: int | None = None
+    ) -> tuple[Value, ...]:
         """Launch the slot's take on a beat; return version, beat, tempo, and 1 where that fits.
 
+        due_ns, here and below: when it is to be heard at the earliest, by the monotonic clock.
         A stopped transport starts. Raises Refusal where there is no take, or nothing to play on.
         """
         if self.output.state in ("off", "none"):
             raise Refusal("no_audio", f"nothing can be heard: {self.output.text}")
         take = self._take(slot)
-        soon = self.soon()
+        soon = self.soon(due_ns)
         if not self.transport.running:
             self.transport = self.transport.started(soon)
         beat = self.transport.next_multiple(exact(quantum), soon)
@@ -109,19 +129,19 @@ class Stage:
         self._put(slot, Change(at, loop, at, beat))
         return take.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
 
-    def stop(self, slot: int, quantum: float) -> float:
+    def stop(self, slot: int, quantum: float, due_ns: int | None = None) -> float:
         """Silence the slot on a beat; return that beat."""
-        at, beat = self.soon(), self.transport.beat
+        at, beat = self.soon(due_ns), self.transport.beat
         if self.transport.running:
             beat = self.transport.next_multiple(exact(quantum), at)
             at = self.transport.frame_of(beat)
         self._put(slot, Change(at, None, at, beat))
         return float(beat)
 
-    def gain(self, slot: int, db: float) -> float:
+    def gain(self, slot: int, db: float, due_ns: int | None = None) -> float:
         """Set the slot's loudness; return the beat from which on it moves there."""
         self.gains[slot] = 0.0 if db <= GAIN_DB.low else 10 ** (db / 20)
-        at = self.soon()
+        at = self.soon(due_ns)
         self._order(Gain(slot, self.gains[slot], at))
         return float(self.transport.beat_at(at))
 
@@ -151,33 +171,33 @@ class Stage:
         if take.report.sample_rate == self.transport.rate_hz:
             self._swap(take)
 
-    def set_tempo(self, bpm: float) -> float:
+    def set_tempo(self, bpm: float, due_ns: int | None = None) -> float:
         """Change the tempo now, without a jump of the beat; return the beat where it does."""
-        now = self.now()
-        self.transport = self.transport.with_bpm(bpm, now)
-        self._keep_promises()
-        return float(self.transport.beat_at(now))
+        at = self._moment(due_ns)
+        self.transport = self.transport.with_bpm(bpm, at)
+        self._keep_promises(due_ns)
+        return float(self.transport.beat_at(at))
 
-    def start(self, beat: float | None) -> float:
+    def start(self, beat: float | None, due_ns: int | None = None) -> float:
         """Let the beat run, from `beat` or from where it is; return it."""
-        at = self.soon()
+        at = self.soon(due_ns)
         self.transport = self.transport.started(at, beat)
-        self._keep_promises()
+        self._keep_promises(due_ns)
         return float(self.transport.beat)
 
-    def halt(self) -> float:
+    def halt(self, due_ns: int | None = None) -> float:
         """Let the beat stand still and all slots be silent; return it."""
-        at = self.soon()
+        at = self.soon(due_ns)
         self.transport = self.transport.stopped(at)
         for slot, plan in enumerate(self.plans):
             if plan.changes:
                 self._put(slot, Change(at, None, at))
         return float(self.transport.beat)
 
-    def move(self, beat: float) -> float:
+    def move(self, beat: float, due_ns: int | None = None) -> float:
         """Say which beat it is now; what plays goes on, what is planned follows."""
-        self.transport = self.transport.moved(self.now(), beat)
-        self._keep_promises()
+        self.transport = self.transport.moved(self._moment(due_ns), beat)
+        self._keep_promises(due_ns)
         return beat
 
     def on_event(self, event: AudioEvent) -> None:
@@ -257,9 +277,13 @@ class Stage:
             )
         )
 
-    def _keep_promises(self) -> None:
+    def _moment(self, due_ns: int | None) -> int:
+        now = self.now()
+        return now if due_ns is None else max(now, self.heard_at(due_ns))
+
+    def _keep_promises(self, due_ns: int | None = None) -> None:
         """Move what was planned for a beat to where that beat is now."""
-        soon = self.soon()
+        soon = self.soon(due_ns)
         if not self.transport.running:
             return
         for slot, plan in enumerate(self.plans):
