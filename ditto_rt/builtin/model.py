@@ -80,9 +80,9 @@ class Builtin:
         """Return audio (B, 2048 W)."""
         return self.vocode(self._latent.decode(x0_BCHW))
 
-    def vocode(self, mel_BMF: Tensor) -> Tensor:
-        """Return audio (B, 512 F) of a log-mel (B, 128, F)."""
-        audio_BN: Tensor = self._vocoder(mel_BMF)
+    def vocode(self, mel_BMF: Tensor, circular: bool = False) -> Tensor:
+        """Return audio (B, 512 F) of a log-mel (B, 128, F), as a loop where `circular` says so."""
+        audio_BN: Tensor = self._vocoder(mel_BMF, circular)
         return audio_BN
 
 

@@ -4,7 +4,12 @@ In the manner of Vocos (Siuzdak 2023): a network at frame rate, one inverse STFT
 the magnitude starts from the pseudo-inverse of the mel filters (FreeV, 2024), and held tones come
 from one oscillator for each semitone, drawn straight into the STFT (Rodet and Depalle 1992). A
 network that sees the same frame again and again cannot know how far a tone's phase has turned;
-an oscillator does. B batch, M mel bands, F frames, K bins, O oscillators, D width, L lobe bins.
+an oscillator does. Last, the mel of what came out is held against the mel that was asked
+(`mel_match`).
+
+Circular in time on request: convolutions and overlap-add go round, and each oscillator is detuned
+so little that it comes round in phase, so that a loop is vocoded as a loop.
+B batch, M mel bands, F frames, K bins, O oscillators, D width, L lobe bins.
 """
 
 import math
@@ -12,7 +17,9 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ditto_rt.builtin.frames import reach, synthesise
 from ditto_rt.builtin.mel import BANDS, HOP, N_FFT, RATE_HZ, filters_MK
+from ditto_rt.builtin.mel_match import match_mel
 
 WIDTH = 256
 HIDDEN = 640
@@ -21,6 +28,7 @@ BINS = N_FFT // 2 + 1
 LOWEST_PITCH = 26
 OSCILLATORS = 88
 LOBE = torch.arange(-3, 4)
+KERNEL = 7
 
 
 class Block(nn.Module):
@@ -29,15 +37,15 @@ class Block(nn.Module):
     def __init__(self) -> None:
         """Start near the identity."""
         super().__init__()
-        self.mix = nn.Conv1d(WIDTH, WIDTH, 7, padding=3, groups=WIDTH)
+        self.mix = nn.Conv1d(WIDTH, WIDTH, KERNEL, groups=WIDTH)
         self.norm = nn.LayerNorm(WIDTH)
         self.wide = nn.Linear(WIDTH, HIDDEN)
         self.narrow = nn.Linear(HIDDEN, WIDTH)
         self.scale = nn.Parameter(torch.full((WIDTH,), 1.0 / BLOCKS))
 
-    def forward(self, x_BFD: Tensor) -> Tensor:
+    def forward(self, x_BFD: Tensor, circular: bool) -> Tensor:
         """Map (B, F, D) to (B, F, D)."""
-        mixed = self.mix(x_BFD.transpose(1, 2)).transpose(1, 2)
+        mixed = self.mix(reach(x_BFD.transpose(1, 2), KERNEL // 2, circular)).transpose(1, 2)
         update: Tensor = self.narrow(nn.functional.gelu(self.wide(self.norm(mixed))))
         return x_BFD + self.scale * update
 
@@ -53,18 +61,24 @@ def hann_lobe(offset_bins: Tensor) -> Tensor:
     return torch.where(near_one, torch.full_like(offset_bins, 0.5), lobe)
 
 
+def close_turns(turn_BFO: Tensor) -> Tensor:
+    """Return the phase steps of each frame changed alike, so that they add up to whole turns."""
+    total_BO = turn_BFO.sum(1, keepdim=True)
+    spare_BO = total_BO - 2.0 * math.pi * (total_BO / (2.0 * math.pi)).round()
+    return turn_BFO - spare_BO / turn_BFO.shape[1]
+
+
 class Vocoder(nn.Module):
     """Turns log-mel (B, 128, F) into audio (B, 512 F)."""
 
     inverse_KM: Tensor
-    window: Tensor
     pitch_hz_O: Tensor
     start_phase_O: Tensor
 
     def __init__(self) -> None:
         """Fixed tables are made here and are not part of the state dict."""
         super().__init__()
-        self.enter = nn.Conv1d(BANDS, WIDTH, 7, padding=3)
+        self.enter = nn.Conv1d(BANDS, WIDTH, KERNEL)
         self.enter_norm = nn.LayerNorm(WIDTH)
         self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
         self.leave_norm = nn.LayerNorm(WIDTH)
@@ -76,7 +90,6 @@ class Vocoder(nn.Module):
         pitch_hz = 440.0 * 2.0 ** ((LOWEST_PITCH + torch.arange(OSCILLATORS) - 69) / 12.0)
         tables = {
             "inverse_KM": torch.linalg.pinv(mel_MK),
-            "window": torch.hann_window(N_FFT),
             "pitch_hz_O": pitch_hz,
             # Golden-ratio phases: fixed, and no two neighbours start in step.
             "start_phase_O": (torch.arange(OSCILLATORS) * 0.61803399 % 1.0) * 2.0 * math.pi,
@@ -84,28 +97,35 @@ class Vocoder(nn.Module):
         for name, table in tables.items():
             self.register_buffer(name, table, persistent=False)
 
-    def forward(self, mel_BMF: Tensor) -> Tensor:
-        """Return audio (B, 512 F) whose sample 512 f lies under the middle of frame f."""
-        x_BFD = self.enter_norm(self.enter(mel_BMF).transpose(1, 2))
+    def forward(self, mel_BMF: Tensor, circular: bool = False) -> Tensor:
+        """Return audio (B, 512 F) whose sample 512 f lies under the middle of frame f.
+
+        With `circular` the last frame is followed by the first.
+        """
+        entering = self.enter(reach(mel_BMF, KERNEL // 2, circular))
+        x_BFD = self.enter_norm(entering.transpose(1, 2))
         for block in self.blocks:
-            x_BFD = block(x_BFD)
+            x_BFD = block(x_BFD, circular)
         x_BFD = self.leave_norm(x_BFD)
         prior_BFK = (self.inverse_KM @ mel_BMF.exp()).clamp_min(1e-4).transpose(1, 2)
-        spectrum_BFK = self._noise(x_BFD, prior_BFK) + self._tones(x_BFD, prior_BFK)
-        return self._synthesise(spectrum_BFK)
+        tones_BFK = self._tones(x_BFD, prior_BFK, circular)
+        audio_BN = synthesise(self._noise(x_BFD, prior_BFK) + tones_BFK, circular)
+        return match_mel(audio_BN, mel_BMF, circular)
 
     def _noise(self, x_BFD: Tensor, prior_BFK: Tensor) -> Tensor:
         gain_BFK, phase_BFK = self.noise(x_BFD).chunk(2, -1)
         magnitude_BFK = prior_BFK * (gain_BFK - 0.7).clamp(max=3.0).exp()
         return torch.polar(magnitude_BFK, phase_BFK)
 
-    def _tones(self, x_BFD: Tensor, prior_BFK: Tensor) -> Tensor:
+    def _tones(self, x_BFD: Tensor, prior_BFK: Tensor, circular: bool) -> Tensor:
         gain_BFO, bend_BFO = self.tones(x_BFD).chunk(2, -1)
         hz_BFO = self.pitch_hz_O * torch.exp2(0.5 / 12.0 * bend_BFO.tanh())
         turn_BFO = (2.0 * math.pi * HOP / RATE_HZ) * hz_BFO
+        if circular:
+            turn_BFO = close_turns(turn_BFO)
         # Trapezoidal integration: the phase at a frame's middle follows both half-hops before it.
         phase_BFO = turn_BFO.cumsum(1) - 0.5 * (turn_BFO + turn_BFO[:, :1]) + self.start_phase_O
-        at_bin_BFO = hz_BFO * (N_FFT / RATE_HZ)
+        at_bin_BFO = turn_BFO * (N_FFT / (2.0 * math.pi * HOP))
         centre_O = (self.pitch_hz_O * (N_FFT / RATE_HZ)).round().long()
         level_BFO = prior_BFK[..., centre_O] * (gain_BFO - 0.7).clamp(max=3.0).exp()
         tone_BFO = torch.polar(level_BFO, phase_BFO)
@@ -115,16 +135,3 @@ class Vocoder(nn.Module):
         spectrum_BFK = torch.zeros_like(prior_BFK, dtype=drawn.dtype)
         inside = bins_OL.flatten().clamp(0, BINS - 1)
         return spectrum_BFK.index_add(2, inside, drawn)
-
-    def _synthesise(self, spectrum_BFK: Tensor) -> Tensor:
-        frames = spectrum_BFK.shape[1]
-        # A window centred on time zero: shift by half a frame is a sign of (-1)^k.
-        sign_K = 1.0 - 2.0 * (torch.arange(BINS, device=spectrum_BFK.device) % 2)
-        pieces_BFT = torch.fft.irfft(spectrum_BFK * sign_K, N_FFT) * self.window
-        length = (frames - 1) * HOP + N_FFT
-        fold = {"output_size": (1, length), "kernel_size": (1, N_FFT), "stride": (1, HOP)}
-        summed = nn.functional.fold(pieces_BFT.transpose(1, 2), **fold)[:, 0, 0]
-        weight = self.window.square().expand(1, frames, -1).transpose(1, 2)
-        envelope = nn.functional.fold(weight, **fold)[:, 0, 0].clamp_min(0.1)
-        middle = slice(N_FFT // 2, N_FFT // 2 + frames * HOP)
-        return (summed / envelope)[:, middle]

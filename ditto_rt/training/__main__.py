@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ditto_rt import builtin
 from ditto_rt.devices import choose, set_numerics
-from ditto_rt.training import held_out, stages
+from ditto_rt.training import held_out, stages, vocoding
 from ditto_rt.training.export import export
 from ditto_rt.training.loop import Plan, Run
 from ditto_rt.training.shards import make_shards
@@ -45,17 +45,19 @@ def latent(folder: Folder = WORK, threads: Threads = 1) -> None:
 
 
 @app.command()
-def vocoder(
+def vocoder(  # noqa: PLR0913 - one option for each thing a user may want to change
     folder: Folder = WORK,
     steps: int = 20_000,
     minutes: Minutes = None,
     threads: Threads = 1,
     device: Device = "auto",
+    rate: float = 1e-3,
+    shipped: Annotated[bool, typer.Option(help="Begin with the shipped weights.")] = False,
 ) -> None:
     """Train the vocoder."""
     set_numerics(threads)
-    plan = Plan(steps, 1e-3, minutes=minutes)
-    _tell("vocoder", stages.train_vocoder(folder / "corpus", folder, plan, choose(device)))
+    plan = Plan(steps, rate, minutes=minutes)
+    _tell("vocoder", vocoding.train_vocoder(folder, plan, choose(device), shipped))
 
 
 @app.command()

@@ -15,13 +15,10 @@ from torch import Tensor
 from ditto_rt.builtin.denoiser import Denoiser, grid_GW
 from ditto_rt.builtin.latent import FRAMES, Latent
 from ditto_rt.builtin.mel import HOP, RATE_HZ, log_mel_BMF
-from ditto_rt.builtin.vocoder import Vocoder
 from ditto_rt.training.loop import Plan, Run, train
 from ditto_rt.training.shards import read_shards
-from ditto_rt.training.vocoder_loss import mel_distance, multi_resolution
 
 STEP = HOP * FRAMES
-SEGMENT_FRAMES = 128
 FIT_SHARDS = 10
 SHORTEST_W, USUAL_W, LONGEST_W = 43, 140, 259
 TAG_DROP = 0.1
@@ -73,31 +70,6 @@ def read_latent(folder: Path) -> Latent:
     latent = Latent()
     latent.load_state_dict(torch.load(folder / "latent.pt", weights_only=True))
     return latent
-
-
-def train_vocoder(corpus: Path, folder: Path, plan: Plan, device: torch.device) -> Run:
-    """Train the vocoder on log-mels that went through the latent, and on some that did not."""
-    latent = read_latent(folder).to(device)
-    audio_N = np.concatenate([shard.audio_N for shard in read_shards(corpus, 20)])
-    run = Run(Vocoder().to(device), plan, folder / "vocoder.pt")
-
-    def loss_of() -> Tensor:
-        length = SEGMENT_FRAMES * HOP
-        starts = torch.randint(0, len(audio_N) - length, (8,)).tolist()
-        cut = np.stack([audio_N[s : s + length] for s in starts]).astype(np.float32) / 32767.0
-        real_BN = torch.from_numpy(cut).to(device)
-        mel_BMF = log_mel_BMF(real_BN)
-        through_BMF = latent.decode(latent.encode(mel_BMF))
-        whole_B = torch.rand(len(cut), 1, 1, device=device) < 0.25
-        made_BN = run.network(torch.where(whole_B, mel_BMF, through_BMF))
-        # The ends of a cut are judged by nobody: their frames look past the cut.
-        inside = slice(4 * HOP, -4 * HOP)
-        return multi_resolution(made_BN[:, inside], real_BN[:, inside]) + mel_distance(
-            made_BN[:, inside], real_BN[:, inside]
-        )
-
-    train(run, loss_of, "vocoder")
-    return run
 
 
 @dataclass(frozen=True)
