@@ -93,7 +93,9 @@ def until(job: spec.Job, model: Model, loss: float, start: np.ndarray | None = N
     for event in render(job, model, RATE_HZ, start):
         if isinstance(event, Take):
             break
-        if event.loss is not None and event.loss <= loss:
+        if event.loss is None:
+            continue
+        if event.loss <= loss:
             return Run(iterations, True, time.perf_counter() - started_s)
         iterations += 1
     # It stood still, or came to its end: that counts as all the iterations there were.

@@ -114,7 +114,7 @@ def _render(options: RenderOptions, config: Config) -> None:
         steps_of = renderer(config.cache.model_copy(update={"enabled": options.cache}))
     with _bar() as bar:
         task = bar.add_task("search", total=1.0, loss="")
-        for step in produce(steps_of(job, model, config.audio.rate_hz), options.out):
+        for step in produce(steps_of(job, model, config.audio.rate_hz, None), options.out):
             if isinstance(step, Progress):
                 loss = "" if step.loss is None else f"loss {step.loss:.4g}"
                 bar.update(task, completed=step.fraction, loss=loss)

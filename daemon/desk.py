@@ -5,11 +5,11 @@ at a time.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from daemon.child import Died
+from daemon.delivery import Delivery, take_values
 from daemon.errors import Refusal
 from daemon.jobs import Line, Request
 from daemon.link import LinkEvent
@@ -19,20 +19,25 @@ from daemon.takes import Take, TakeFolder
 from daemon.wire import (
     Advanced,
     CancelOrder,
+    Deadline,
     Finished,
     Hit,
     Order,
+    Published,
     Ready,
     Recalled,
     RenderOrder,
+    Saved,
+    SaveOrder,
     Stopped,
     Unready,
 )
-from ditto_rt.spec import Quality, Report
+from ditto_rt.spec import Job, Quality
 
-PROGRESS_PAUSE_S = 0.2
 # So many engines that never got ready, one after another, and jobs stop waiting for the next.
 HOPELESS_STARTS = 3
+# A job whose engine died is tried again, once.
+MOST_TRIES = 2
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +55,7 @@ class Desk:
     ) -> None:
         """Begin with 16 empty slots whose versions go on from the folder's."""
         self._outbox = outbox
+        self._delivery = Delivery(outbox, takes)
         self._order = order
         self._rate_hz = rate_hz
         self.takes = takes
@@ -60,7 +66,8 @@ class Desk:
         self.device = ""
         self.jobs_done = 0
         self.on_take: Callable[[Take], None] = lambda _: None
-        self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "none": 0}
+        self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "running": 0, "none": 0}
+        self.deadlines = {"kept": 0, "missed": 0}
         self._engine = "loading"
         self._trouble = Refusal("no_model", "")
         self._starts = 0
@@ -72,27 +79,57 @@ class Desk:
             return "rendering"
         return self._engine
 
-    def submit(self, slot: int, asker: Asker) -> None:
-        """Take a render of what is set in `slot`, in place of one that it has already.
+    def submit(
+        self,
+        slot: int,
+        asker: Asker,
+        job: Job | None = None,
+        warm: bool = False,
+        deadline: Deadline | None = None,
+    ) -> None:
+        """Take a render of `job`, None: of what is set, in place of one that `slot` has already.
+
+        Versions come by `on_take` and /ditto/take: the first at once, better ones as they are
+        found, one for each pass over the take at most, the last one final.
+
+        warm: the search begins from the noise that the slot's newest search has come to, also one
+        that this render replaces while it runs, where the two ask for the same length, tempo and
+        seed and for things that are near; else it begins as always. What it begins with is heard
+        already, so the first version comes after one pass. A warm render that another warm one
+        replaces ends without a word to its asker, so that they may follow each other as quickly as
+        controls change. An asker without targets (`Asker((), "/ditto/automation")`) is told
+        nothing; takes still go to registered clients.
+
+        deadline: the best version so far is the take when the time is up. Such renders come before
+        others in the line.
 
         Raises Refusal where the parts do not go together, or no model can be loaded.
         """
-        job = self.slots[slot].job()
+        wanted = self.slots[slot].job() if job is None else job
         if self._engine == "failed":
             raise Refusal(self._trouble.code, str(self._trouble))
-        self._drop(slot, "replaced", f"a newer render of slot {slot} took its place")
-        request = Request(self.line.next_id(), slot, job, asker)
-        self._outbox.queued(asker, self.line.add(request))
+        before = self.line.of(slot)
+        if before and not (warm and before.warm):
+            text = f"a newer render of slot {slot} took its place"
+            self._delivery.failed(before, "replaced", text)
+        self._drop(before)
+        request = Request(self.line.next_id(), slot, wanted, asker, warm, deadline)
+        self._delivery.accepted(request, self.line.add(request))
         self._advance()
 
     def cancel(self, slot: int) -> bool:
         """Stop the slot's render; return whether there was one."""
-        return self._drop(slot, "cancelled", f"the render of slot {slot} was cancelled")
+        request = self.line.of(slot)
+        if request:
+            text = f"the render of slot {slot} was cancelled"
+            self._delivery.failed(request, "cancelled", text)
+        self._drop(request)
+        return request is not None
 
     def stop(self) -> None:
         """Fail all renders, because the daemon ends."""
         for request in self.line.unfinished():
-            self._outbox.fail(request.asker, "stopping", "the daemon stops")
+            self._delivery.failed(request, "stopping", "the daemon stops")
         self._announce("stopping", "")
 
     def resend(self, slot: int, asker: Asker) -> None:
@@ -100,7 +137,7 @@ class Desk:
         take = self.takes.last(slot)
         if take is None:
             raise Refusal("no_take", f"slot {slot} has no take; allowed: a slot with one")
-        self._outbox.reply(asker, "/ditto/take", *self._take_values(take))
+        self._outbox.reply(asker, "/ditto/take", *take_values(take, self.takes))
 
     def on_event(self, event: LinkEvent) -> None:
         """Carry out what the engine's event means."""
@@ -109,16 +146,21 @@ class Desk:
                 self.model, self.device, self._starts = model, device, 0
                 log.info("model %s on %s", model, device)
                 self._change("ready")
+                self._save_missing()
             case Unready(code=code, text=text):
                 self._give_up(code, text)
             case Died(how=how):
                 self._on_death(how)
             case Recalled(hit=hit):
                 self.hits[hit] += 1
+            case Saved():
+                self._on_saved(event)
             case Advanced() if running := self._running(event.id):
-                self._on_progress(running, event)
+                self._delivery.progress(running, event)
+            case Published() if running := self._running(event.id):
+                self._on_version(running, event)
             case Finished() if running := self._running(event.id):
-                self._on_take(running, event.report)
+                self._on_finished(running, event.problem)
             case Stopped() if running := self._running(event.id):
                 self._end(running, event.code, event.text)
         self._advance()
@@ -131,67 +173,91 @@ class Desk:
         if self._engine != "ready" or (request := self.line.advance()) is None:
             return
         request.version = self.slots[request.slot].version + 1
-        wav = self.takes.path(request.slot, request.version)
         self._order(
             RenderOrder(
                 id=request.id,
                 slot=request.slot,
                 version=request.version,
                 job=request.job,
-                wav=str(wav),
+                shelf=str(self.takes.shelf.folder),
+                takes=str(self.takes.folder),
                 rate_hz=self._rate_hz,
+                warm=request.warm,
+                deadline=request.deadline,
             )
         )
 
-    def _drop(self, slot: int, code: str, text: str) -> bool:
-        request = self.line.of(slot)
-        if request is None:
-            return False
-        if self.line.drop(request):
+    def _drop(self, request: Request | None) -> None:
+        if request and self.line.drop(request):
             self._order(CancelOrder(id=request.id))
-        self._outbox.fail(request.asker, code, text)
-        return True
 
     def _end(self, request: Request, code: str, text: str) -> None:
         self.line.end()
         if request.wanted:
             log.warning("slot %d: %s: %s", request.slot, code, text)
-            self._outbox.fail(request.asker, code, text)
+            self._delivery.failed(request, code, text)
 
-    def _on_progress(self, request: Request, event: Advanced) -> None:
-        request.fraction, request.loss = event.fraction, event.loss
-        now_s = time.monotonic()
-        if request.wanted and now_s - request.told_s >= PROGRESS_PAUSE_S:
-            request.told_s = now_s
-            loss = -1.0 if event.loss is None else event.loss
-            self._outbox.reply(request.asker, "/ditto/progress", request.slot, event.fraction, loss)
-
-    def _on_take(self, request: Request, report: Report) -> None:
-        slot, version, asker = request.slot, request.version, request.asker
-        self.line.end()
+    def _on_version(self, request: Request, event: Published) -> None:
+        slot, version, report = request.slot, event.version, event.report
+        take = Take(
+            slot=slot, version=version, asked=request.job, report=report, deadline=event.promise
+        )
+        request.made = take if report.final else None
         if not request.wanted:
-            # It was finished before the engine heard that nobody wants it.
+            # It was made before the engine heard that nobody wants it.
             self.takes.delete(slot, version)
             return
-        take = Take(slot=slot, version=version, asked=request.job, report=report)
+        heard = version == self.slots[slot].version
         self.takes.add(take)
         self.slots[slot] = replace(self.slots[slot], version=version)
-        self.jobs_done += 1
-        self.on_take(take)
-        log.info("slot %d: take %d, loss %.4g, %.1f s", slot, version, take.loss, report.wall_s)
-        self._outbox.reply(asker, "/ditto/take", *self._take_values(take))
-        self._outbox.event("/ditto/take", *self._take_values(take), without=asker.targets)
-        self._outbox.done(asker, slot, version)
+        if not heard:
+            self.on_take(take)
+        if not report.final:
+            self._delivery.version(request, take)
 
-    def _take_values(self, take: Take) -> tuple[int, int, str, int, int, float]:
-        path = str(self.takes.path(take.slot, take.version))
-        report = take.report
-        return take.slot, take.version, path, report.frames, report.sample_rate, take.loss
+    def _on_finished(self, request: Request, problem: str) -> None:
+        self.line.end()
+        take = request.made
+        if take is None or not request.wanted:
+            if take:
+                self.takes.delete(take.slot, take.version)
+            return
+        self.jobs_done += 1
+        if take.deadline:
+            self.deadlines["kept" if take.deadline.kept else "missed"] += 1
+        if not problem:
+            self.takes.save(take)
+            self._save_missing()
+        self._delivery.finished(request, take, problem)
+
+    def _save_missing(self) -> None:
+        """Try again to write what the disk refused."""
+        shelf, takes = str(self.takes.shelf.folder), str(self.takes.folder)
+        for take in self.takes.unsaved.values():
+            self._order(
+                SaveOrder(
+                    slot=take.slot,
+                    version=take.version,
+                    shelf=shelf,
+                    takes=takes,
+                    record=take.plain(),
+                )
+            )
+
+    def _on_saved(self, event: Saved) -> None:
+        take = self.takes.unsaved.get((event.slot, event.version))
+        if take and event.problem:
+            log.warning("%s; it stays in memory", event.problem)
+        elif take:
+            log.info("slot %d: take %d is written after all", take.slot, take.version)
+            self.takes.save(take)
+            self._outbox.event("/ditto/take", *take_values(take, self.takes))
 
     def _on_death(self, how: str) -> None:
+        text = f"the engine {how}"
         if running := self.line.running:
-            text = f"the engine {how} while it rendered slot {running.slot}; it starts again"
-            self._end(running, "engine_died", text)
+            text = f"{text} while it rendered slot {running.slot}"
+            self._after_death(running, text)
         self.takes.clean()
         self._starts += 1
         self.model = self.device = ""
@@ -200,14 +266,24 @@ class Desk:
         if self._starts >= HOPELESS_STARTS:
             self._give_up("no_model", f"the engine {how} {self._starts} times before it was ready")
         else:
-            self._change("loading", f"the engine {how}")
+            self._change("loading", text)
+
+    def _after_death(self, request: Request, text: str) -> None:
+        request.tries += 1
+        if request.made:
+            self._on_finished(request, f"{text}, and take {request.made.version} has no file")
+        elif request.wanted and request.tries < MOST_TRIES:
+            log.warning("slot %d: %s; it is tried once more", request.slot, text)
+            self.line.again(request)
+        else:
+            self._end(request, "engine_died", f"{text}; it starts again")
 
     def _give_up(self, code: str, text: str) -> None:
         self._trouble = Refusal(code, text)
         self._change("failed", text)
         for request in self.line.unfinished():
             self.line.drop(request)
-            self._outbox.fail(request.asker, code, text)
+            self._delivery.failed(request, code, text)
 
     def _change(self, state: str, text: str = "") -> None:
         if state != self._engine:

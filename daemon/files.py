@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import BytesIO
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -93,12 +94,11 @@ def write_wav(audio: "NDArray[np.float32]", rate_hz: int, path: Path) -> None:
     """Write samples (N,) as a 32-bit float WAV file. Raises OSError where the disk refuses."""
     import soundfile
 
-    try:
-        with whole(path) as part:
-            soundfile.write(str(part), audio, rate_hz, subtype="FLOAT", format="WAV")
-    except soundfile.SoundFileError as error:
-        # libsndfile tells a full disk as an error of its own.
-        raise OSError(f"{path} cannot be written: {error}") from error
+    # Not to the file itself: libsndfile calls a full disk a "System error".
+    held = BytesIO()
+    soundfile.write(held, audio, rate_hz, subtype="FLOAT", format="WAV")
+    with whole(path) as part:
+        part.write_bytes(held.getbuffer())
 
 
 def write_json(value: object, path: Path) -> None:

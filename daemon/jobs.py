@@ -2,25 +2,40 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from math import inf
 
 from daemon.outbox import Asker
+from daemon.takes import Take
+from daemon.wire import Deadline
 from ditto_rt.spec import Job
 
 
 @dataclass(eq=False)
 class Request:
-    """One render. `wanted` is False once it was cancelled or replaced while it ran."""
+    """One render. `wanted` is False once it was cancelled or replaced while it ran.
+
+    `made`: its last version is heard, only its file is not there yet. `warm`: see `Desk.submit`.
+    `tries` counts the engines that died of it, or beside it.
+    """
 
     id: int
     slot: int
     job: Job
     asker: Asker
+    warm: bool = False
+    deadline: Deadline | None = None
     version: int = 0
+    made: Take | None = None
+    tries: int = 0
     fraction: float = 0.0
     loss: float | None = None
     told_s: float = float("-inf")
     wanted: bool = True
     finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+def _by_s(request: Request) -> float:
+    return request.deadline.by_s if request.deadline else inf
 
 
 class Line:
@@ -46,7 +61,9 @@ class Line:
         if slot in self._waiting:
             return self._waiting[slot]
         running = self.running
-        return running if running and running.wanted and running.slot == slot else None
+        if running is None or not running.wanted or running.made or running.slot != slot:
+            return None
+        return running
 
     def unfinished(self) -> list[Request]:
         """Return all requests that somebody still waits for."""
@@ -59,6 +76,11 @@ class Line:
         self._waiting[request.slot] = request
         return before
 
+    def again(self, request: Request) -> None:
+        """Put the running request back, before all others."""
+        self.running = None
+        self._waiting = {request.slot: request, **self._waiting}
+
     def drop(self, request: Request) -> bool:
         """Stop wanting a request; return whether it runs, so that its engine must be told."""
         request.finished.set()
@@ -69,10 +91,13 @@ class Line:
         return True
 
     def advance(self) -> Request | None:
-        """Make the first that waits the running one, where none runs; return it."""
+        """Make one that waits the running one, where none runs; return it.
+
+        The nearest deadline comes first, then who came first.
+        """
         if self.running is not None or not self._waiting:
             return None
-        slot = next(iter(self._waiting))
+        slot = min(self._waiting, key=lambda each: _by_s(self._waiting[each]))
         self.running = self._waiting.pop(slot)
         return self.running
 

@@ -18,6 +18,15 @@ _REPLIES = (
         True,
     ),
     Reply(
+        "/ditto/deadline",
+        (
+            SLOT,
+            number("beat", "of the transport, by which a take will be ready"),
+            number("seconds", "until then"),
+        ),
+        "What a /ditto/render_by aims at.",
+    ),
+    Reply(
         "/ditto/progress",
         (SLOT, number("fraction", "0 to 1"), LOSS),
         "At most five a second.",
@@ -31,8 +40,15 @@ _REPLIES = (
             integer("frames", "its length"),
             integer("rate", "its sample rate in Hz"),
             LOSS,
+            integer("final", "1: the render's last version; 0: a better one is searched for"),
+            number("error_db", "distance from the loudness curve, root mean square; -1: none"),
+            number("melody", "share of the notes' time with the right pitch; -1: no melody"),
+            number("form", "squared distance from the form's self-similarity; -1: no form"),
         ),
-        "A take is there, whole. Registered clients get those of others too.",
+        "A version can be heard, and its file is whole. A render sends one at once and better ones "
+        "as they are found, at most one for each pass over the take. Where final is 0 the file is "
+        "in shared memory and goes when newer ones come. The last four are measured from the "
+        "sound. Registered clients get those of others too.",
     ),
     Reply(
         "/ditto/pong",
@@ -117,11 +133,11 @@ CODES = {
     "no_model": "the model cannot be loaded",
     "replaced": "a newer /ditto/render on the slot took its place",
     "cancelled": "/ditto/cancel or /ditto/clear_sched stopped it",
-    "engine_died": "the engine ended in the middle of the job and is started again",
+    "engine_died": "the engine ended in the middle of the job, twice, and is started again",
     "engine_error": "the engine met an error of its own; the log has its story",
     "no_device": "the device that the configuration asks for is not there",
     "daemon_error": "the daemon met an error of its own; the log has its story",
-    "disk": "the take could not be written",
+    "disk": "the take could not be written; it plays from memory where there was room",
     "busy": "too many commands wait already",
     "stopping": "the daemon is about to end",
 }

@@ -8,6 +8,7 @@ import logging
 import signal
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -23,6 +24,7 @@ from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
 from daemon.schedule import Schedule
+from daemon.shelf import Shelf, place
 from daemon.snapshot import snapshot
 from daemon.stage import Stage
 from daemon.takes import TakeFolder
@@ -50,7 +52,8 @@ class Service:
         clients = Clients(osc.notify_expiry_s)
         outbox = Outbox(self._endpoint.send, lambda: clients.subscribers(time.monotonic()))
         try:
-            takes = _take_folder(config)
+            self._shelf = _shelf()
+            takes = _take_folder(config, self._shelf)
         except ConfigError:
             self._endpoint.close()
             raise
@@ -66,6 +69,8 @@ class Service:
         self._plays = config.audio.output == "auto"
         self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
         self._desk.on_take = self._stage.on_take
+        self._stage.on_file = self._copy
+        takes.in_use = self._stage.versions
         self._announcer = Announcer(self._stage, outbox)
         self._office = Office(
             desk=self._desk,
@@ -84,6 +89,7 @@ class Service:
     async def __aenter__(self) -> Self:
         """Start everything: OSC first, so that the status is answered while the rest starts."""
         loop = asyncio.get_running_loop()
+        self._stack.callback(self._shelf.close)
         self._stack.callback(self._endpoint.close)
         self._endpoint.open(self._mailbox)
         app = web.application(self._desk.takes.folder, self._snapshot, self._http.host)
@@ -146,15 +152,29 @@ class Service:
     def _on_audio_event(self, event: AudioEvent) -> None:
         self._stage.on_event(event)
 
+    def _copy(self, path: Path) -> None:
+        copying = asyncio.create_task(asyncio.to_thread(self._shelf.take_in, path))
+        self._office.later.add(copying)
+        copying.add_done_callback(self._office.later.discard)
+
     def _snapshot(self) -> object:
         return snapshot(self._office, time.monotonic() - self._started_s)
 
 
-def _take_folder(config: Config) -> TakeFolder:
+def _shelf() -> Shelf:
+    parent = place()
+    try:
+        return Shelf(parent)
+    except OSError as error:
+        raise ConfigError(f"{parent} cannot hold the sounds of takes: {error}") from error
+
+
+def _take_folder(config: Config, shelf: Shelf) -> TakeFolder:
     folder = expand(config.paths.takes_folder)
     try:
-        return TakeFolder(folder, config.takes.keep_per_slot)
+        return TakeFolder(folder, config.takes.keep_per_slot, shelf)
     except OSError as error:
+        shelf.close()
         raise ConfigError(
             f"paths.takes_folder is {folder}, which cannot be made or read: {error.strerror}"
         ) from error

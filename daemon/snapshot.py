@@ -11,6 +11,7 @@ from daemon.office import Office
 from daemon.schedule import Schedule
 from daemon.slots import SLOTS, Slot
 from daemon.stage import Stage
+from daemon.takes import file_name
 from ditto_rt import __version__
 
 
@@ -18,7 +19,12 @@ def snapshot(office: Office, uptime_s: float) -> object:
     """Return the state, the slots that hold something, and the takes, newest first."""
     desk, stage = office.desk, office.stage
     takes = [
-        {"file": desk.takes.path(take.slot, take.version).name, "loss": take.loss, **_report(take)}
+        {
+            "file": file_name(take.slot, take.version),
+            "saved": (take.slot, take.version) not in desk.takes.unsaved,
+            "loss": take.loss,
+            **_report(take),
+        }
         for take in desk.takes.all()
     ]
     return finite(
@@ -34,6 +40,7 @@ def snapshot(office: Office, uptime_s: float) -> object:
             "jobs_done": desk.jobs_done,
             "dropped": office.dropped(),
             "cache": dict(desk.hits),
+            "deadlines": dict(desk.deadlines),
             "audio": {
                 **asdict(stage.output),
                 "underruns": stage.clock.underruns,

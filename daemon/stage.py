@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from daemon.arguments import Value
 from daemon.audio.wire import (
@@ -31,7 +32,7 @@ from daemon.link import AudioEvent
 from daemon.outbox import Asker, Outbox
 from daemon.slots import SLOTS
 from daemon.takes import Take, TakeFolder
-from daemon.timeline import Change, Timeline, loop_of, next_change
+from daemon.timeline import Change, Loop, Timeline, loop_of, next_change
 from daemon.transport import Transport
 from ditto_rt.limits import GAIN_DB
 from ditto_rt.timing import exact
@@ -80,6 +81,8 @@ class Stage:
         self._chosen: dict[int, int] = {}
         self._askers: dict[int, Asker] = {}
         self.changed: Callable[[], None] = lambda: None
+        # A take of an earlier run is about to be played from the disk.
+        self.on_file: Callable[[Path], None] = lambda _: None
 
     def now(self) -> int:
         """Return the frame that is due now, by the device's count; without one, by the clock's."""
@@ -124,7 +127,7 @@ class Stage:
             self.transport = self.transport.started(soon)
         beat = self.transport.next_multiple(exact(quantum), soon)
         at = self.transport.frame_of(beat)
-        loop = loop_of(take, str(self._takes.path(slot, take.version)))
+        loop = self._loop(take)
         self._askers[slot] = asker
         self._put(slot, Change(at, loop, at, beat))
         return take.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
@@ -167,7 +170,7 @@ class Stage:
     def on_take(self, take: Take) -> None:
         """Let a slot that plays go on with a new take, at the end of its loop."""
         self._chosen.pop(take.slot, None)
-        self._order(Load(str(self._takes.path(take.slot, take.version))))
+        self._order(Load(str(self._takes.sound(take.slot, take.version))))
         if take.report.sample_rate == self.transport.rate_hz:
             self._swap(take)
 
@@ -231,6 +234,10 @@ class Stage:
         beat = self.transport.beat_at(later[0].at) if later[0].beat is None else later[0].beat
         return slot, int(version > 0), version, coming, float(beat)
 
+    def versions(self, slot: int) -> set[int]:
+        """Return the versions that the slot plays or will play."""
+        return {change.loop.version for change in self.plans[slot].changes if change.loop}
+
     def next_change(self) -> int | None:
         """Return the frame of the next planned change; forget what is over."""
         now = self.now()
@@ -247,9 +254,14 @@ class Stage:
             raise Refusal("bad_value", f"{text}; allowed: {self.transport.rate_hz} Hz")
         return take
 
+    def _loop(self, take: Take) -> Loop:
+        sound = self._takes.sound(take.slot, take.version)
+        if sound.parent == self._takes.folder:
+            self.on_file(sound)
+        return loop_of(take, str(sound))
+
     def _swap(self, take: Take) -> int:
-        loop = loop_of(take, str(self._takes.path(take.slot, take.version)))
-        at = self.soon()
+        loop, at = self._loop(take), self.soon()
         self.plans[take.slot], fresh = self.plans[take.slot].swap(loop, at)
         for change in fresh:
             self._tell(take.slot, change)
@@ -265,11 +277,11 @@ class Stage:
         if change.loop is None:
             self._order(Stop(slot, change.at))
             return
-        period = change.loop.period
+        period, path = change.loop.period, Path(change.loop.path)
         self._order(
             Play(
                 slot=slot,
-                path=change.loop.path,
+                path=str(self._takes.shelf.or_file(path)),
                 at=change.at,
                 origin=change.origin,
                 period=period.numerator,

@@ -1,20 +1,23 @@
 """The folder of takes: names, what is there already, and which are too old.
 
 A take is slotNN_vNNNN.wav with its report beside it as .json. Versions go on counting where an
-earlier run stopped, so no file is written over.
+earlier run stopped, so no file is written over. Versions that are not final have no file here:
+they, and takes that the disk refused, are on the shelf (`shelf.py`) alone.
 """
 
 import json
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from daemon.files import PART
+from daemon.shelf import Shelf
 from daemon.slots import SLOTS
+from daemon.wire import Promise
 from ditto_rt.spec import Job, Report
 
 NAME = re.compile(r"slot(\d\d)_v(\d{4,9})\.(wav|json)")
@@ -32,6 +35,7 @@ class Take(BaseModel):
     version: int
     asked: Job
     report: Report
+    deadline: Promise | None = None
 
     @property
     def loss(self) -> float:
@@ -44,20 +48,30 @@ class Take(BaseModel):
             "slot": self.slot,
             "version": self.version,
             **self.report.model_dump(),
+            "deadline": self.deadline and self.deadline.model_dump(),
             "asked": self.asked.model_dump(exclude_none=True),
         }
+
+
+def file_name(slot: int, version: int) -> str:
+    """Return the name of a take's sound, in the takes' folder and on the shelf."""
+    return f"slot{slot:02d}_v{version:04d}.wav"
 
 
 class TakeFolder:
     """The takes of all slots, newest last. Owned by the control process's event loop."""
 
-    def __init__(self, folder: Path, keep_per_slot: int) -> None:
+    def __init__(self, folder: Path, keep_per_slot: int, shelf: Shelf) -> None:
         """Make the folder where it is missing, and see what an earlier run left.
 
         Raises OSError where it cannot be made or read.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder = folder
+        self.folder, self.shelf = folder, shelf
+        # Versions of a slot that sound or are planned, which must not go.
+        self.in_use: Callable[[int], Collection[int]] = lambda _: ()
+        self._drafts: dict[int, Take] = {}
+        self.unsaved: dict[tuple[int, int], Take] = {}
         self._keep = keep_per_slot
         self.clean()
         names = [match for path in folder.iterdir() if (match := NAME.fullmatch(path.name))]
@@ -72,43 +86,70 @@ class TakeFolder:
         )
 
     def path(self, slot: int, version: int) -> Path:
-        """Return where that take is."""
-        return self.folder / f"slot{slot:02d}_v{version:04d}.wav"
+        """Return where that take's file is, or would be."""
+        return self.folder / file_name(slot, version)
+
+    def sound(self, slot: int, version: int) -> Path:
+        """Return from where that take is played: the shelf where it is there, else its file."""
+        return self.shelf.or_file(self.path(slot, version))
 
     def newest(self, slot: int) -> int:
         """Return the highest version of a slot that was ever written, 0 for none."""
         return self._newest[slot]
 
     def add(self, take: Take) -> None:
-        """Keep a take whose files are there; delete the slot's oldest beyond the limit."""
-        self._takes.append(take)
-        self._newest[take.slot] = max(take.version, self._newest[take.slot])
-        same = [old for old in self._takes if old.slot == take.slot]
+        """Take a version that can be heard; a final one is unsaved until `save`."""
+        slot = take.slot
+        self._newest[slot] = max(take.version, self._newest[slot])
+        self._drafts.pop(slot, None)
+        if take.report.final:
+            self._takes.append(take)
+            self.unsaved[slot, take.version] = take
+        else:
+            self._drafts[slot] = take
+        self._tidy(slot)
+
+    def save(self, take: Take) -> None:
+        """Count a take as saved; its files are there."""
+        self.unsaved.pop((take.slot, take.version), None)
+        self._tidy(take.slot)
+
+    def _tidy(self, slot: int) -> None:
+        """Let go of the slot's oldest takes beyond the limit, and of sounds nobody needs."""
+        needed = {self._newest[slot], *self.in_use(slot)}
+        same = [old for old in self._takes if old.slot == slot]
         for old in same[: -self._keep]:
-            self._takes.remove(old)
-            self.delete(old.slot, old.version)
+            if old.version not in needed:
+                self._takes.remove(old)
+                self.unsaved.pop((slot, old.version), None)
+                self.delete(slot, old.version)
+        kept = needed | {version for of, version in self.unsaved if of == slot}
+        prefix = file_name(slot, 0).partition("_")[0]
+        self.shelf.keep_only(prefix, {file_name(slot, version) for version in kept})
 
     def last(self, slot: int) -> Take | None:
-        """Return the newest take of a slot."""
-        return next((take for take in reversed(self._takes) if take.slot == slot), None)
+        """Return the newest version of a slot, final or not."""
+        final = next((take for take in reversed(self._takes) if take.slot == slot), None)
+        return self._drafts.get(slot, final)
 
     def find(self, slot: int, version: int) -> Take | None:
-        """Return one take."""
-        return next((t for t in self._takes if (t.slot, t.version) == (slot, version)), None)
+        """Return one version."""
+        everything = (*self._takes, *self._drafts.values())
+        return next((t for t in everything if (t.slot, t.version) == (slot, version)), None)
 
     def before(self, slot: int, version: int) -> Take | None:
-        """Return the newest take of a slot that is older than `version`."""
+        """Return the newest final take of a slot that is older than `version`."""
         older = (t for t in reversed(self._takes) if t.slot == slot and t.version < version)
         return next(older, None)
 
     def all(self) -> Iterable[Take]:
-        """Return all takes, newest first."""
+        """Return all final takes, newest first."""
         return reversed(self._takes)
 
     def delete(self, slot: int, version: int) -> None:
         """Remove a take's files; what is gone already is no problem."""
-        path = self.path(slot, version)
-        for file in (path, path.with_suffix(".json")):
+        path, shelved = self.path(slot, version), self.shelf.path(file_name(slot, version))
+        for file in (path, path.with_suffix(".json"), shelved):
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:
@@ -116,6 +157,7 @@ class TakeFolder:
 
     def clean(self) -> None:
         """Remove half-written files that a killed engine left."""
+        self.shelf.clean()
         for path in self.folder.iterdir():
             if _PART_NAME.fullmatch(path.name):
                 path.unlink(missing_ok=True)
@@ -126,7 +168,10 @@ def _read(path: Path) -> Take | None:
         held = json.loads(path.read_text("utf-8"))
         report = {key: held[key] for key in Report.model_fields if key in held}
         return Take.model_validate(
-            {**{key: held.get(key) for key in ("slot", "version", "asked")}, "report": report}
+            {
+                **{key: held.get(key) for key in ("slot", "version", "asked", "deadline")},
+                "report": report,
+            }
         )
     except (OSError, ValueError, AttributeError, ValidationError) as error:
         log.warning("report %s cannot be read: %s", path.name, error)

@@ -5,7 +5,7 @@ library's stray output on standard output cannot damage.
 """
 
 import json
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -18,16 +18,48 @@ class _Message(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Deadline(_Message):
+    """A version must be there at `by_s` of the system's monotonic clock, to sound on `beat`."""
+
+    beat: float
+    by_s: float
+
+
+class Promise(_Message):
+    """What became of a deadline; spare_s: how long before it the version was there."""
+
+    beat: float
+    kept: bool
+    spare_s: float
+
+
 class RenderOrder(_Message):
-    """Make a take and write it to `wav`, its report beside it."""
+    """Make a take: each version's sound on the shelf, the last one in the takes' folder too.
+
+    version: number of the first version. warm: begin from what the slot's last job had found.
+    """
 
     kind: Literal["render"] = "render"
     id: int
     slot: int
     version: int
     job: Job
-    wav: str
+    shelf: str
+    takes: str
     rate_hz: int
+    warm: bool = False
+    deadline: Deadline | None = None
+
+
+class SaveOrder(_Message):
+    """Write a take whose sound is on the shelf to the takes' folder, `record` beside it."""
+
+    kind: Literal["save"] = "save"
+    slot: int
+    version: int
+    shelf: str
+    takes: str
+    record: dict[str, Any]
 
 
 class CancelOrder(_Message):
@@ -53,11 +85,11 @@ class Unready(_Message):
     text: str
 
 
-Hit: TypeAlias = Literal["exact", "near", "none"]
+Hit: TypeAlias = Literal["exact", "near", "running", "none"]
 
 
 class Recalled(_Message):
-    """What the cache has for a job: the very take, a latent to begin from, or nothing."""
+    """What is known of a job: the very take, a latent like it, the slot's own, or nothing."""
 
     kind: Literal["recalled"] = "recalled"
     id: int
@@ -73,12 +105,31 @@ class Advanced(_Message):
     loss: float | None
 
 
+class Published(_Message):
+    """A version can be played from the shelf. The same version again: it has become final."""
+
+    kind: Literal["published"] = "published"
+    id: int
+    version: int
+    report: Report
+    promise: Promise | None = None
+
+
 class Finished(_Message):
-    """The take's files are there, whole."""
+    """The last version, which is published already, is in its files; `problem`: why it is not."""
 
     kind: Literal["finished"] = "finished"
     id: int
-    report: Report
+    problem: str = ""
+
+
+class Saved(_Message):
+    """What became of a SaveOrder."""
+
+    kind: Literal["saved"] = "saved"
+    slot: int
+    version: int
+    problem: str = ""
 
 
 class Stopped(_Message):
@@ -90,8 +141,8 @@ class Stopped(_Message):
     text: str
 
 
-Order: TypeAlias = RenderOrder | CancelOrder
-Event: TypeAlias = Ready | Unready | Recalled | Advanced | Finished | Stopped
+Order: TypeAlias = RenderOrder | SaveOrder | CancelOrder
+Event: TypeAlias = Ready | Unready | Recalled | Advanced | Published | Finished | Saved | Stopped
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])
 _EVENTS: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])

@@ -5,8 +5,9 @@ B batch, C channels, H height, W latent steps, N samples.
 
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import soxr
@@ -39,27 +40,46 @@ THRESHOLD_PERCENTILE = 0.995
 VARY_FROM = 0.7
 # Above so many sampler steps the search keeps one step's activations at a time.
 CHECKPOINT_ABOVE = 8
+# What a first draft may cost: sampler steps times seconds of the take. Four steps for 4 s.
+FIRST_STEP_S = 16.0
 
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far a job is: 0 to 1, and the search's latest loss where there is a search."""
-
-    fraction: float
-    loss: float | None
-
-
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A finished take, what it measures, and the noise x_T (1, C, H, W) that it grew from."""
+    """A take, what it measures, and the noise x_T (1, C, H, W) that it grew from.
+
+    `number`: that of the draft it was made of.
+    """
 
     audio_N: NDArray[np.float32]
     rate_hz: int
     report: Report
     x_T: NDArray[np.float32]
+    number: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Draft:
+    """The best so far. `take` makes it audible, which costs a decoding; nobody has to.
+
+    `number` counts what was found better: the same number is the same sound.
+    """
+
+    number: int
+    x_T: Tensor
+    take: Callable[[], Take]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a job is: 0 to 1, the search's latest loss where there is one, the best so far."""
+
+    fraction: float
+    loss: float | None
+    draft: Draft | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,46 +124,78 @@ def render(
 ) -> Iterator[Progress | Take]:
     """Yield progress and, last, the take. The caller cancels by leaving the loop.
 
+    Each progress carries the best so far as a draft, the first one before anything is computed:
+    who wants to hear early, or has no time left, makes a take of it.
+
     `start`: the x_T (1, C, H, W) to begin with, as an earlier take's; None draws it by the seed.
     Raises BadFile, BadRegion, BadTarget for what the job's files and targets cannot give, and
     ValueError for a start of another shape.
     """
-    started = time.perf_counter()
+    started_s = time.perf_counter()
     layout = lay_out(job, model.sample_rate_hz, output_rate_hz)
     drawn_T, path = _prepare(job, layout, model)
     x_T = drawn_T if start is None else _like(drawn_T, start)
-    best_T = x_T
+    maker = _Maker(job, model, layout, output_rate_hz, started_s)
+    first_steps = min(job.quality.search_steps, max(1, int(FIRST_STEP_S / job.seconds)))
+    best = Draft(0, x_T, lambda: maker.take(0, x_T, _sampled(path, x_T, first_steps)))
+    yield Progress(0.0, None, best)
     losses: list[float] = []
-    x0_BCHW: Tensor | None = None
     if iterations_of(job):
         target = assemble(job, layout, model)
         for step, share in _search(job, model, x_T, path, target):
             losses.append(step.total)
-            best_T, x0_BCHW = (step.x_T, step.x_0) if step.best else (best_T, x0_BCHW)
-            yield Progress(share, step.total)
-    if x0_BCHW is None:
-        yield Progress(0.0, None)
-        with torch.inference_mode():
-            x0_BCHW = path.generate(x_T, job.quality.steps)
+            if step.best:
+                make = partial(maker.take, best.number + 1, step.x_T, step.x_0, tuple(losses))
+                best = Draft(best.number + 1, step.x_T, make)
+            yield Progress(share, step.total, best)
+    if losses:
+        last = best.take()
+    else:
+        last = maker.take(1, x_T, _sampled(path, x_T, job.quality.steps))
+    ended = {"final": True, "loss": tuple(losses), "iterations": max(0, len(losses) - 1)}
+    yield replace(last, report=last.report.model_copy(update=ended))
+
+
+def _sampled(path: _Path, x_T: Tensor, steps: int) -> Tensor:
     with torch.inference_mode():
-        audio_N = model.decode(x0_BCHW)[0].float().cpu().numpy()
-    take_N = finish(audio_N, layout, model.sample_rate_hz, output_rate_hz)
-    measured = measure(take_N, output_rate_hz, job)
-    report = Report(
-        sample_rate=output_rate_hz,
-        frames=len(take_N),
-        seconds=len(take_N) / output_rate_hz,
-        wall_s=time.perf_counter() - started,
-        iterations=max(0, len(losses) - 1),
-        loss=tuple(losses),
-        model=model.name,
-        device=str(model.device),
-        seam=measured.seam,
-        intensity=measured.intensity,
-        melody=measured.melody,
-        structure=measured.structure,
-    )
-    yield Take(take_N, output_rate_hz, report, best_T.float().cpu().numpy())
+        return path.generate(x_T, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Maker:
+    """Makes what is heard of a latent: decodes, closes the loop, measures."""
+
+    job: Job
+    model: Model
+    layout: Layout
+    output_rate_hz: int
+    started_s: float
+
+    def take(
+        self, number: int, x_T: Tensor, x0_BCHW: Tensor, losses: tuple[float, ...] = ()
+    ) -> Take:
+        """Return the take of x_0, not final, as one that was found after `losses`."""
+        model, rate_hz = self.model, self.output_rate_hz
+        with torch.inference_mode():
+            audio_N = model.decode(x0_BCHW)[0].float().cpu().numpy()
+        take_N = finish(audio_N, self.layout, model.sample_rate_hz, rate_hz)
+        measured = measure(take_N, rate_hz, self.job)
+        report = Report(
+            final=False,
+            sample_rate=rate_hz,
+            frames=len(take_N),
+            seconds=len(take_N) / rate_hz,
+            wall_s=time.perf_counter() - self.started_s,
+            iterations=max(0, len(losses) - 1),
+            loss=losses,
+            model=model.name,
+            device=str(model.device),
+            seam=measured.seam,
+            intensity=measured.intensity,
+            melody=measured.melody,
+            structure=measured.structure,
+        )
+        return Take(take_N, rate_hz, report, x_T.detach().float().cpu().numpy(), number)
 
 
 def _like(drawn: Tensor, start: NDArray[np.float32]) -> Tensor:

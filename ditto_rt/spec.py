@@ -199,8 +199,12 @@ class SeamReport(_Frozen):
 
 
 class Report(_Frozen):
-    """What was made and how closely it meets what was asked."""
+    """What was made and how closely it meets what was asked.
 
+    `final`: False for a version that was heard while the search went on.
+    """
+
+    final: bool = True
     sample_rate: int
     frames: int
     seconds: float

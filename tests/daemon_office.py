@@ -16,9 +16,10 @@ from daemon.dispatch import Dispatcher
 from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
+from daemon.shelf import Shelf
 from daemon.stage import Stage
-from daemon.takes import TakeFolder
-from daemon.wire import Finished, Order, Ready, RenderOrder
+from daemon.takes import TakeFolder, file_name
+from daemon.wire import Finished, Order, Published, Ready, RenderOrder
 from ditto_rt.spec import Quality, Report, SeamReport
 
 SENDER: Address = ("127.0.0.1", 40_001)
@@ -57,10 +58,13 @@ class Bench:
         """Join the parts."""
         self.clients = Clients(60.0)
         self.outbox = Outbox(self._keep, lambda: self.clients.subscribers(self.now_s))
-        takes = TakeFolder(self.folder, keep_per_slot=3)
+        memory = self.folder / ".memory"
+        memory.mkdir()
+        takes = TakeFolder(self.folder, 3, Shelf(memory))
         self.desk = Desk(self.outbox, takes, self.orders.append, Quality(), RATE_HZ)
         self.stage = Stage(RATE_HZ, takes, self.outbox, self.played.append, True)
         self.desk.on_take = self.stage.on_take
+        takes.in_use = self.stage.versions
         self.mailbox = Mailbox(8)
         self.office = Office(
             desk=self.desk,
@@ -107,9 +111,17 @@ class Bench:
         """Return the newest render that the engine was given."""
         return [order for order in self.orders if isinstance(order, RenderOrder)][-1]
 
-    def finish(self, order: RenderOrder) -> None:
-        """Let the engine finish a render, with files."""
-        path = Path(order.wav)
+    def publish(self, order: RenderOrder, version: int, final: bool = False) -> None:
+        """Let the engine put a version of a render on the shelf and tell so."""
+        Path(order.shelf, file_name(order.slot, version)).write_bytes(b"RIFF")
+        made = report().model_copy(update={"final": final})
+        self.desk.on_event(Published(id=order.id, version=version, report=made))
+
+    def finish(self, order: RenderOrder, version: int | None = None) -> None:
+        """Let the engine finish a render with that version, None its first, with files."""
+        last = order.version if version is None else version
+        self.publish(order, last, final=True)
+        path = Path(order.takes, file_name(order.slot, last))
         path.write_bytes(b"RIFF")
         path.with_suffix(".json").write_text("{}")
-        self.desk.on_event(Finished(id=order.id, report=report()))
+        self.desk.on_event(Finished(id=order.id))

@@ -32,7 +32,7 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache
             line = line[events.write(line) :]
 
     # torch takes seconds to load; by now the reader can end the process at any moment.
-    from daemon.engine.produce import load_model
+    from daemon.engine.produce import load_model, warm_up
     from daemon.engine.recall import renderer
     from daemon.engine.worker import work
     from ditto_rt.errors import DittoError
@@ -44,6 +44,7 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache
         return 1
     render = renderer(cache)
     emit(Ready(model=model.name, device=model.device.type))
+    warm_up(model)
     work(inbox, emit, model, render)
     return 0
 

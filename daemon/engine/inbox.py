@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from queue import SimpleQueue
 
-from daemon.wire import CancelOrder, RenderOrder, read_order
+from daemon.wire import CancelOrder, RenderOrder, SaveOrder, read_order
 
 _GRACE_S = 1.0
 
@@ -21,7 +21,7 @@ class Inbox:
 
     def __init__(self) -> None:
         """Begin empty and open."""
-        self._renders: SimpleQueue[RenderOrder | None] = SimpleQueue()
+        self._renders: SimpleQueue[RenderOrder | SaveOrder | None] = SimpleQueue()
         self._cancelled: set[int] = set()
         self._closed = threading.Event()
 
@@ -36,8 +36,8 @@ class Inbox:
         self._closed.set()
         self._renders.put(None)
 
-    def next(self) -> RenderOrder | None:
-        """Wait for the next render; None at the end. Worker only."""
+    def next(self) -> RenderOrder | SaveOrder | None:
+        """Wait for the next order of work; None at the end. Worker only."""
         return self._renders.get()
 
     def is_unwanted(self, job: int) -> bool:

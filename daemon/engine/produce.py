@@ -1,28 +1,49 @@
-"""Job -> files: what the engine and `ditto-rt render` share."""
+"""What the engine and `ditto-rt render` share: the model, and what a renderer is."""
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from daemon.files import write_json, write_wav
-from daemon.takes import Take as TakeRecord
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.files import write_wav
 from daemon.wire import Hit
 from ditto_rt import builtin, devices
 from ditto_rt.model import Model
-from ditto_rt.render import Progress, Take
-from ditto_rt.spec import Job, Report
+from ditto_rt.render import Progress, Take, render
+from ditto_rt.spec import Intensity, Job, Melody, Note, Point, Quality, Report, Structure
+
+WARM_UP_HZ = 48_000
 
 
 @dataclass(frozen=True)
 class Found:
-    """How the cache helps with a take; comes before all else, and not without a cache."""
+    """What is known of a take; comes before all else, and not where nothing remembers.
+
+    distance: how far the search has to go from what it begins with; 1 is all the way.
+    """
 
     hit: Hit
+    distance: float = 1.0
 
 
-Render: TypeAlias = Callable[[Job, Model, int], Iterator[Progress | Take | Found]]
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The noise x_T (1, C, H, W) that a slot's newest search had come to.
+
+    left: how much of its way was still to go, 0 for none and 1 for all.
+    """
+
+    job: Job
+    x_T: NDArray[np.float32]
+    left: float
+
+
+Render: TypeAlias = Callable[[Job, Model, int, Held | None], Iterator[Progress | Take | Found]]
 
 
 def load_model(device_name: str, threads: int) -> Model:
@@ -32,6 +53,19 @@ def load_model(device_name: str, threads: int) -> Model:
     """
     devices.set_numerics(threads or os.cpu_count() or 1)
     return builtin.load(devices.choose(device_name))
+
+
+def warm_up(model: Model) -> None:
+    """Make a short take with all controls and forget it.
+
+    Libraries load and compile at their first use; this is not the time of somebody who waits.
+    """
+    curve = Intensity(points=(Point(beat=0, db=-20),))
+    melody = Melody(notes=(Note(pitch=60, beat=0, beats=4),))
+    quality = Quality(steps=1, search_steps=1, iterations=1)
+    form = Structure(pattern="AB")
+    job = Job(beats=4, intensity=curve, melody=melody, structure=form, quality=quality)
+    deque(render(job, model, WARM_UP_HZ), 0)
 
 
 def produce(
@@ -48,9 +82,3 @@ def produce(
             yield step.report
         else:
             yield step
-
-
-def write_report(job: Job, report: Report, slot: int, version: int, wav: Path) -> None:
-    """Write what was asked and reached beside the take."""
-    record = TakeRecord(slot=slot, version=version, asked=job, report=report)
-    write_json(record.plain(), wav.with_suffix(".json"))

@@ -8,6 +8,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from daemon import config
 from daemon.cache import digest
 from daemon.cache.blob import Entry
-from daemon.cache.request import Request, request_of
-from daemon.cache.store import Cache, Near
-from daemon.engine.produce import Found, Render
+from daemon.cache.request import Request, distances, request_of
+from daemon.cache.store import FAR, Cache
+from daemon.engine.produce import Found, Held, Render
+from daemon.wire import Hit
 from ditto_rt.builtin import weights
 from ditto_rt.layout import lay_out
 from ditto_rt.limits import SEED
@@ -44,14 +46,24 @@ def renderer(settings: config.Cache) -> Render:
 
     A folder that cannot be used costs a warning and the cache, not the engine.
     """
+    made_by = digest.of_folder(weights.FOLDER)
     if not settings.enabled:
-        return render_anew
+        return Recall(None, made_by, settings.first_of)
     try:
         cache = Cache(config.expand(settings.folder), settings.most_mb * MEGABYTE)
-        return Recall(cache, digest.of_folder(weights.FOLDER), settings.first_of)
+        return Recall(cache, made_by, settings.first_of)
     except (OSError, sqlite3.Error) as error:
         log.warning("cache.folder is %s, which cannot be used: %s", settings.folder, error)
-        return render_anew
+        return Recall(None, made_by, settings.first_of)
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """A noise to begin with, where it is from, and how far its search has to go."""
+
+    hit: Hit
+    x_T: Latent
+    distance: float
 
 
 class Search(Protocol):
@@ -67,9 +79,9 @@ class Recall:
     """A renderer that asks the cache first and tells it afterwards."""
 
     def __init__(
-        self, cache: Cache, weights: str, first_of: int = 1, search: Search = render_anew
+        self, cache: Cache | None, weights: str, first_of: int = 1, search: Search = render_anew
     ) -> None:
-        """Use `cache` for a model whose weights have that digest.
+        """Use `cache`, where there is one, for a model whose weights have that digest.
 
         first_of: a search that nothing in the cache is like begins from the best of so many noises.
         """
@@ -79,44 +91,57 @@ class Recall:
         self._search = search
 
     def __call__(
-        self, job: Job, model: Model, output_rate_hz: int
+        self, job: Job, model: Model, output_rate_hz: int, held: Held | None = None
     ) -> Iterator[Progress | Take | Found]:
-        """Yield how the take is found, then as `render` does; raises what `render` raises."""
+        """Yield how the take is found, then as `render` does; raises what `render` raises.
+
+        held: the noise to begin with where it is near enough, before any of the cache's.
+        """
         started_s = time.perf_counter()
-        request = self._tried(lambda: request_of(job, output_rate_hz, model.name, self._weights))
-        entry = request and self._tried(lambda: self._cache.find(request))
+        cache, request = self._cache, self._request(job, model, output_rate_hz)
+        entry = request and cache and self._tried(lambda: cache.find(request))
         if entry:
-            yield Found("exact")
+            yield Found("exact", 0.0)
             yield _take(entry, time.perf_counter() - started_s)
             return
-        near = self._near(request, job, model) if request else None
-        yield Found("near" if near else "none")
-        start, begun = None, job
-        if near:
-            start, begun = on_shell(near.entry.x_T), gentler(job, near.distance)
+        start = self._start(request, job, model, held) if request else None
+        if start or cache:
+            yield Found(start.hit if start else "none", start.distance if start else 1.0)
+        x_T, begun = None, job
+        if start:
+            x_T, begun = on_shell(start.x_T), gentler(job, start.distance)
         elif self._first_of > 1 and iterations_of(job):
             begun = best_seed(job, model, output_rate_hz, self._first_of, self._search)
-        for step in self._search(begun, model, output_rate_hz, start):
-            if isinstance(step, Take) and request:
-                self._keep(request, job, step)
+        for step in self._search(begun, model, output_rate_hz, x_T):
+            if isinstance(step, Take) and request and cache:
+                self._keep(cache, request, job, step)
             yield step
 
-    def _near(self, request: Request, job: Job, model: Model) -> Near | None:
+    def _request(self, job: Job, model: Model, rate_hz: int) -> Request | None:
+        return self._tried(lambda: request_of(job, rate_hz, model.name, self._weights))
+
+    def _start(self, request: Request, job: Job, model: Model, held: Held | None) -> _Start | None:
         # Without a search the seed's own noise is what was asked for.
         if not iterations_of(job):
             return None
-        layout = lay_out(job, model.sample_rate_hz, request.rate_hz)
-        shape = (1, *model.latent_shape(layout.total))
-        return self._tried(lambda: self._cache.nearest(request, shape))
+        shape = (1, *model.latent_shape(lay_out(job, model.sample_rate_hz, request.rate_hz).total))
+        before = self._request(held.job, model, request.rate_hz) if held else None
+        if held and before and held.x_T.shape == shape and before.kind == request.kind:
+            away = float(distances(before.vector()[None], request.vector())[0])
+            if away <= FAR:
+                return _Start("running", held.x_T, max(away, held.left))
+        cache = self._cache
+        near = cache and self._tried(lambda: cache.nearest(request, shape))
+        return _Start("near", near.entry.x_T, near.distance) if near else None
 
-    def _keep(self, request: Request, job: Job, take: Take) -> None:
+    def _keep(self, cache: Cache, request: Request, job: Job, take: Take) -> None:
         entry = Entry(request, take.report, take.x_T, take.audio_N, time.time())
         # A region's file may have been saved anew meanwhile: then nobody knows what this is.
         path = job.region.path if job.region else ""
         if path and self._tried(lambda: digest.of_file(Path(path))) != request.region:
             log.warning("file %s changed while it was used; its take is not kept", path)
             return
-        self._tried(lambda: self._cache.keep(entry))
+        self._tried(lambda: cache.keep(entry))
 
     def _tried(self, what: Callable[[], T]) -> T | None:
         try:
@@ -156,7 +181,7 @@ def best_seed(job: Job, model: Model, rate_hz: int, count: int, search: Search) 
     for seed in seeds:
         trial = job.model_copy(update={"seed": seed, "quality": quality})
         steps = search(trial, model, rate_hz)
-        first = next(steps)
-        losses.append(first.loss if isinstance(first, Progress) and first.loss else np.inf)
+        heard = (s.loss for s in steps if isinstance(s, Progress) and s.loss is not None)
+        losses.append(next(heard, np.inf))
     best = seeds[int(np.argmin(losses))]
     return job.model_copy(update={"seed": best})

@@ -1,58 +1,99 @@
-"""The engine's loop: one job at a time, stoppable between its steps."""
+"""The engine's loop: one job at a time, stoppable between its steps, heard before its end."""
 
 import logging
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeAlias
+import time
+from dataclasses import replace
 
 from daemon.engine.inbox import Inbox
-from daemon.engine.produce import Found, Render, produce, write_report
-from daemon.wire import Advanced, Event, Finished, Recalled, RenderOrder, Stopped
+from daemon.engine.pace import Costs, Pace
+from daemon.engine.produce import Found, Held, Render
+from daemon.engine.publish import Emit, Publisher, save
+from daemon.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
 from ditto_rt.errors import DittoError
 from ditto_rt.model import Model
-from ditto_rt.render import Progress
-from ditto_rt.spec import Report
-
-Emit: TypeAlias = Callable[[Event], None]
+from ditto_rt.render import Draft, Progress, Take
 
 log = logging.getLogger(__name__)
 
 
 def work(inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
-    """Carry out renders until the orders end; a job's failure is an event and not the end."""
+    """Carry out orders until they end; a job's failure is an event and not the end."""
+    worker = Worker(inbox, emit, model, render)
     while (order := inbox.next()) is not None:
-        emit(_carry_out(order, inbox, emit, model, render))
+        if isinstance(order, SaveOrder):
+            emit(save(order))
+        elif stopped := worker.carry_out(order):
+            emit(stopped)
 
 
-def _carry_out(order: RenderOrder, inbox: Inbox, emit: Emit, model: Model, render: Render) -> Event:
-    try:
-        report = _make(order, inbox, emit, model, render)
-    except DittoError as error:
-        return Stopped(id=order.id, code=error.code, text=str(error))
-    except OSError as error:
-        return Stopped(id=order.id, code="disk", text=f"take cannot be written: {error}")
-    except Exception as error:
-        log.exception("job %d failed", order.id)
-        return Stopped(id=order.id, code="engine_error", text=f"{type(error).__name__}: {error}")
-    if report is None:
+class Worker:
+    """What outlives a job: the noise that each slot's newest one had found, and costs."""
+
+    def __init__(self, inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
+        """Begin with nothing found."""
+        self._inbox, self._emit, self._model, self._render = inbox, emit, model, render
+        self._costs = Costs()
+        self._held: dict[int, Held] = {}
+
+    def carry_out(self, order: RenderOrder) -> Stopped | None:
+        """Make a take; return how it ended where there is none, after the last event else."""
+        try:
+            made = self._make(order)
+        except DittoError as error:
+            return Stopped(id=order.id, code=error.code, text=str(error))
+        except OSError as error:
+            return Stopped(id=order.id, code="disk", text=f"take cannot be written: {error}")
+        except Exception as error:
+            log.exception("job %d failed", order.id)
+            text = f"{type(error).__name__}: {error}"
+            return Stopped(id=order.id, code="engine_error", text=text)
+        if made:
+            return None
         return Stopped(id=order.id, code="cancelled", text=f"slot {order.slot} was cancelled")
-    return Finished(id=order.id, report=report)
+
+    def _make(self, order: RenderOrder) -> bool:
+        """Publish versions as they come; return False where nobody wants the last one any more."""
+        held = self._held.get(order.slot) if order.warm else None
+        publisher = Publisher(order, self._emit, self._costs)
+        away, pace = 1.0, _pace(order, self._costs, False)
+        for step in self._render(order.job, self._model, order.rate_hz, held):
+            if isinstance(step, Found):
+                away = step.distance
+                pace = _pace(order, self._costs, step.hit == "running")
+                self._emit(Recalled(id=order.id, hit=step.hit))
+                continue
+            now_s = time.monotonic()
+            if isinstance(step, Take):
+                self._held[order.slot] = Held(order.job, step.x_T, 0.0)
+                publisher.final(step, pace.is_told(step.number))
+                return True
+            pace.step(now_s)
+            self._note(order, step, away)
+            if self._inbox.is_unwanted(order.id):
+                return False
+            self._emit(Advanced(id=order.id, fraction=step.fraction, loss=step.loss))
+            if (draft := step.draft) is None:
+                continue
+            if pace.is_over(now_s):
+                publisher.final(_as_final(draft), pace.is_told(draft.number))
+                return True
+            if pace.is_due(draft.number, now_s):
+                publisher.draft(draft.take())
+                pace.published(draft.number, now_s, time.monotonic())
+        raise RuntimeError("render ended without a take")
+
+    def _note(self, order: RenderOrder, step: Progress, away: float) -> None:
+        """Remember where the search is: a job that takes its place goes on from there."""
+        if step.draft and step.loss is not None:
+            x_T = step.draft.x_T.detach().float().cpu().numpy()
+            self._held[order.slot] = Held(order.job, x_T, away * (1 - step.fraction))
 
 
-def _make(
-    order: RenderOrder, inbox: Inbox, emit: Emit, model: Model, render: Render
-) -> Report | None:
-    """Return the report of a take whose files are written; None where it was cancelled."""
-    wav = Path(order.wav)
-    steps = render(order.job, model, order.rate_hz)
-    for step in produce(steps, wav):
-        if isinstance(step, Progress):
-            if inbox.is_unwanted(order.id):
-                return None
-            emit(Advanced(id=order.id, fraction=step.fraction, loss=step.loss))
-        elif isinstance(step, Found):
-            emit(Recalled(id=order.id, hit=step.hit))
-        else:
-            write_report(order.job, step, order.slot, order.version, wav)
-            return step
-    raise RuntimeError("render ended without a take")
+def _pace(order: RenderOrder, costs: Costs, warm: bool) -> Pace:
+    by_s = order.deadline.by_s if order.deadline else None
+    return Pace(order.job.seconds, time.monotonic(), costs, warm, by_s)
+
+
+def _as_final(draft: Draft) -> Take:
+    take = draft.take()
+    return replace(take, report=take.report.model_copy(update={"final": True}))

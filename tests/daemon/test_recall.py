@@ -11,11 +11,10 @@ import pytest
 
 from daemon.cache.store import Cache
 from daemon.config import Cache as Settings
-from daemon.engine.produce import Found
+from daemon.engine.produce import Found, Held
 from daemon.engine.recall import Recall, gentler, on_shell, renderer
 from ditto_rt.model import Model
 from ditto_rt.render import Progress, Take
-from ditto_rt.render import render as render_anew
 from ditto_rt.spec import Job, Quality, Region
 from tests.cache_entries import SAMPLES, entry, rising
 
@@ -210,10 +209,12 @@ def test_a_cache_in_trouble_costs_a_warning_and_no_take(
 def test_a_cache_that_is_not_wanted_or_cannot_be_opened(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert renderer(Settings(enabled=False, folder=str(tmp_path / "a"))) is render_anew
+    off = renderer(Settings(enabled=False, folder=str(tmp_path / "a")))
+    assert isinstance(off, Recall) and off._cache is None
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "file").write_text("")
-    assert renderer(Settings(folder=str(tmp_path / "file" / "b"))) is render_anew
+    broken = renderer(Settings(folder=str(tmp_path / "file" / "b")))
+    assert isinstance(broken, Recall) and broken._cache is None
     assert "cannot be used" in caplog.text
     assert isinstance(renderer(Settings(folder=str(tmp_path / "c"))), Recall)
 
@@ -222,3 +223,30 @@ def test_quality_is_part_of_what_was_asked(cache: Cache) -> None:
     recall = Recall(cache, "w", search=Search())
     made(recall)
     assert made(recall, JOB.model_copy(update={"quality": Quality(steps=3)}))[0] == "near"
+
+
+def test_the_slots_own_noise_comes_before_the_cache_and_needs_none(cache: Cache) -> None:
+    moved = JOB.model_copy(update={"intensity": rising(-13)})
+    for memory in (cache, None):
+        search = Search()
+        recall = Recall(memory, "w", search=search)
+        first = list(recall(JOB, MODEL, 48_000))[-1]
+        assert isinstance(first, Take)
+        held = Held(JOB, 2 * first.x_T, 0.0)
+        found, *_ = recall(moved, MODEL, 48_000, held)
+        assert isinstance(found, Found) and found.hit == "running" and 0 < found.distance < 0.3
+        list(recall(moved.model_copy(update={"seed": 6}), MODEL, 48_000, held))
+        assert search.asked[-1][1] is None, "another seed asks for another take"
+
+
+def test_a_search_that_was_far_from_its_end_goes_on_as_fast(cache: Cache) -> None:
+    search = Search()
+    recall = Recall(None, "w", search=search)
+    x_T = np.ones((1, 4, 1, WIDTH), np.float32)
+    for left, rate in ((0.0, 0.01), (1.0, 0.05)):
+        found = next(iter(list(recall(JOB, MODEL, 48_000, Held(JOB, x_T, left)))))
+        assert isinstance(found, Found) and found.distance == left
+        assert search.asked[-1][0].quality.learning_rate == pytest.approx(rate)
+    far = JOB.model_copy(update={"intensity": rising(-80)})
+    list(recall(far, MODEL, 48_000, Held(JOB, x_T, 0.0)))
+    assert search.asked[-1][1] is None

@@ -68,7 +68,7 @@ def play(bench: Bench, quantum: float = 4.0) -> tuple[object, ...]:
 def test_a_launch_says_its_beat_and_is_planned_there(bench: Bench) -> None:
     at(bench, 5 * BEAT)
     assert play(bench) == (3, 1, 8.0, 120.0, 1)
-    path = str(bench.desk.takes.path(3, 1))
+    path = str(bench.desk.takes.sound(3, 1))
     assert bench.played == [Play(3, path, 8 * BEAT, 8 * BEAT, 4800, 1)]
     assert bench.stage.state(3) == (3, 0, 0, 1, 8.0)
     at(bench, 8 * BEAT)
@@ -139,7 +139,7 @@ def test_a_new_take_is_swapped_in_at_the_end_of_the_loop(bench: Bench) -> None:
     bench.played.clear()
     render(bench, 3)
     load, order = bench.played
-    path = str(bench.desk.takes.path(3, 2))
+    path = str(bench.desk.takes.sound(3, 2))
     assert load == Load(path)
     assert isinstance(order, Play) and order.path == path
     assert (order.at - 4 * BEAT) % 4800 == 0
@@ -176,7 +176,7 @@ def test_a_new_audio_process_goes_on_where_the_old_one_was(bench: Bench) -> None
     begin, *rest = bench.played
     assert isinstance(begin, Begin) and begin.frame == pytest.approx(9 * BEAT, abs=RATE_HZ)
     mine = [order for order in rest if getattr(order, "slot", None) == 3]
-    path = str(bench.desk.takes.path(3, 1))
+    path = str(bench.desk.takes.sound(3, 1))
     assert mine == [
         Gain(3, bench.stage.gains[3], HERE_AND_NOW),
         Play(3, path, HERE_AND_NOW, 4 * BEAT, 4800, 1),

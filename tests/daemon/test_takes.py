@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from daemon.files import write_json
+from daemon.shelf import Shelf
 from daemon.takes import Take, TakeFolder
 from ditto_rt.spec import Intensity, Job, Point
 from tests.daemon_office import report
@@ -16,17 +17,24 @@ def made(folder: TakeFolder, slot: int, version: int) -> Take:
     path.write_bytes(b"RIFF")
     write_json(take.plain(), path.with_suffix(".json"))
     folder.add(take)
+    folder.save(take)
     return take
 
 
+def opened(folder: Path, keep_per_slot: int) -> TakeFolder:
+    memory = folder.parent / f"{folder.name} memory"
+    memory.mkdir(parents=True, exist_ok=True)
+    return TakeFolder(folder, keep_per_slot, Shelf(memory))
+
+
 def test_names_tell_slot_and_version(tmp_path: Path) -> None:
-    folder = TakeFolder(tmp_path / "new" / "takes", 4)
+    folder = opened(tmp_path / "new" / "takes", 4)
     assert folder.path(3, 12) == tmp_path / "new" / "takes" / "slot03_v0012.wav"
     assert folder.newest(3) == 0 and folder.last(3) is None
 
 
 def test_only_the_newest_of_each_slot_are_kept(tmp_path: Path) -> None:
-    folder = TakeFolder(tmp_path, 2)
+    folder = opened(tmp_path, 2)
     for version in (1, 2, 3):
         made(folder, 0, version)
     made(folder, 1, 1)
@@ -37,35 +45,35 @@ def test_only_the_newest_of_each_slot_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_later_run_goes_on_where_an_earlier_one_stopped(tmp_path: Path) -> None:
-    first = TakeFolder(tmp_path, 4)
+    first = opened(tmp_path, 4)
     made(first, 0, 1)
     take = made(first, 0, 2)
-    again = TakeFolder(tmp_path, 4)
+    again = opened(tmp_path, 4)
     assert again.newest(0) == 2
     assert again.last(0) == take
 
 
 def test_versions_count_on_after_takes_without_reports(tmp_path: Path) -> None:
     (tmp_path / "slot05_v0009.wav").write_bytes(b"RIFF")
-    folder = TakeFolder(tmp_path, 4)
+    folder = opened(tmp_path, 4)
     assert folder.newest(5) == 9 and folder.last(5) is None
 
 
 def test_half_written_files_are_removed_and_no_others(tmp_path: Path) -> None:
     for name in (".slot00_v0001.wav.part", ".slot00_v0001.json.part", "my.part", ".x.wav.part"):
         (tmp_path / name).write_text("half")
-    TakeFolder(tmp_path, 4)
+    opened(tmp_path, 4)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".x.wav.part", "my.part"]
 
 
 def test_damaged_reports_are_passed_over(tmp_path: Path) -> None:
-    folder = TakeFolder(tmp_path, 4)
+    folder = opened(tmp_path, 4)
     made(folder, 0, 1)
     for slot, text in ((1, "{"), (2, "[]"), (3, '{"slot": 3}'), (4, "nul\0")):
         folder.path(slot, 1).write_bytes(b"RIFF")
         folder.path(slot, 1).with_suffix(".json").write_text(text)
     (tmp_path / "slot99_v0001.json").write_text("{}")
-    assert [take.slot for take in TakeFolder(tmp_path, 4).all()] == [0]
+    assert [take.slot for take in opened(tmp_path, 4).all()] == [0]
 
 
 def test_the_loss_of_a_take_is_its_best(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def rendered(peer: Peer, slot: int) -> Path:
     peer.send("/ditto/render", slot)
     replies = peer.until("/ditto/done", "/ditto/fail")
     assert replies[-1][0] == "/ditto/done", replies
-    return Path(next(values[2] for address, values in replies if address == "/ditto/take"))
+    return Path([values[2] for address, values in replies if address == "/ditto/take"][-1])
 
 
 def sound(path: Path) -> NDArray[np.float32]:

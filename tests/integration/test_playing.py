@@ -151,7 +151,8 @@ def test_a_finished_render_takes_over_at_the_end_of_the_loop(hall: Hall) -> None
     audio, old = hall.heard.audio(block), hall.takes[1, 2]
     start, swap = launch_of(audio, old), launch_of(audio, new)
     assert (swap - start) % len(old) == 0
-    assert np.array_equal(audio[start : swap - CROSS], looped(old, swap - CROSS - start))
+    # An earlier version of the render may have been heard for a pass in between.
+    assert np.array_equal(audio[start : start + len(old) - CROSS], old[:-CROSS])
     assert np.array_equal(audio[swap:], looped(new, len(audio) - swap))
 
 

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ import soundfile
 
 from daemon.bench.process import (
     Daemon,
+    Peer,
     command,
     environment,
     free_port,
@@ -31,6 +33,13 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     with running(tmp_path_factory.mktemp("daemon")) as started:
         started.wait_ready()
         yield started
+
+
+def final_take(peer: Peer) -> list[Any]:
+    """Return the values of a render's last /ditto/take."""
+    replies = peer.until("/ditto/done", "/ditto/fail")
+    assert replies[-1][0] == "/ditto/done", replies
+    return [values for address, values in replies if address == "/ditto/take"][-1]
 
 
 def test_the_status_is_answered_while_the_model_loads(tmp_path: Path) -> None:
@@ -57,13 +66,21 @@ def test_a_render_gives_a_take_of_the_asked_length(daemon: Daemon) -> None:
     addresses = [address for address, _ in replies]
     assert addresses[0] == "/ditto/queued" and addresses[-2:] == ["/ditto/take", "/ditto/done"]
     assert "/ditto/progress" in addresses
-    slot, version, path, frames, rate_hz, loss, reqid = replies[-2][1]
-    assert (slot, version, rate_hz, reqid) == (0, 1, 48_000, 77)
+    slot, version, path, frames, rate_hz, loss, final, error_db, melody, form, reqid = replies[-2][
+        1
+    ]
+    assert (slot, rate_hz, final, melody, form, reqid) == (0, 48_000, 1, -1.0, -1.0, 77)
+    # The first version was heard before there was a loss, and is measured all the same.
+    first = next(values for address, values in replies if address == "/ditto/take")
+    assert (first[1], first[5], first[6]) == (1, -1.0, 0) and first[7] > 0 and version > 1
     assert frames == round(4 * 60 / 127 * 48_000)
     assert loss > 0
     info = soundfile.info(path)
     assert (info.frames, info.samplerate, info.subtype) == (frames, 48_000, "FLOAT")
-    assert replies[-1][1] == ["/ditto/render", 77, 0, 1]
+    assert replies[-1][1] == ["/ditto/render", 77, 0, version]
+    assert error_db > 0 and [p.name for p in Path(path).parent.glob("slot00*.wav")] == [
+        Path(path).name
+    ], "versions before the last one do not wear out the disk"
     held = json.loads(Path(path).with_suffix(".json").read_text())
     assert held["frames"] == frames and held["asked"]["genre"] == "techno"
 
@@ -72,7 +89,7 @@ def test_a_take_over_http_is_the_file(daemon: Daemon) -> None:
     peer = daemon.peer()
     peer.ask("/ditto/slot/tempo", 1, 120.0, 2.0)
     peer.send("/ditto/render", 1)
-    path = Path(peer.until("/ditto/take")[-1][1][2])
+    path = Path(final_take(peer)[2])
     with urllib.request.urlopen(daemon.url(f"takes/{path.name}"), timeout=5) as answer:
         assert answer.headers["Content-Type"] == "audio/wav"
         assert answer.read() == path.read_bytes()
@@ -91,8 +108,7 @@ def test_the_same_seed_gives_the_same_take(daemon: Daemon) -> None:
     for seed in (5, 5, 6):
         peer.ask("/ditto/slot/seed", 2, seed)
         peer.send("/ditto/render", 2)
-        takes.append(soundfile.read(peer.until("/ditto/take")[-1][1][2])[0])
-        peer.until("/ditto/done")
+        takes.append(soundfile.read(final_take(peer)[2])[0])
     assert np.array_equal(takes[0], takes[1])
     assert not np.array_equal(takes[0], takes[2])
 
@@ -101,8 +117,7 @@ def test_a_take_can_be_the_source_of_the_next(daemon: Daemon) -> None:
     peer = daemon.peer()
     peer.ask("/ditto/slot/tempo", 3, 120.0, 2.0)
     peer.send("/ditto/render", 3)
-    path = peer.until("/ditto/take")[-1][1][2]
-    peer.until("/ditto/done")
+    path = final_take(peer)[2]
     assert peer.ask("/ditto/slot/region", 4, path, 0.0, 1.0, "outpaint")[0] == "/ditto/done"
     peer.ask("/ditto/slot/tempo", 4, 120.0, 2.0)
     peer.send("/ditto/render", 4)
@@ -121,7 +136,7 @@ def test_a_newer_render_replaces_an_older_one(daemon: Daemon) -> None:
     replies = peer.until("/ditto/done")
     (failed,) = [values for address, values in replies if address == "/ditto/fail"]
     assert failed[:3] == ["/ditto/render", 1, "replaced"]
-    assert replies[-1][1] == ["/ditto/render", 2, 5, 1]
+    assert replies[-1][1][:3] == ["/ditto/render", 2, 5]
 
 
 def test_a_cancelled_render_ends_and_sync_notices(daemon: Daemon) -> None:
@@ -149,22 +164,30 @@ def test_a_job_that_the_files_do_not_allow_fails_with_a_sentence(daemon: Daemon)
     assert failed[1][2] == "bad_file" and "soon gone.wav" in failed[1][3]
 
 
-def test_a_killed_engine_fails_its_job_and_the_next_one_works(daemon: Daemon) -> None:
+def killed(daemon: Daemon, peer: Peer) -> int:
+    """Kill the engine in the middle of a job; return the process that it was."""
+    peer.until("/ditto/progress")
+    pid = daemon.engine_pid()
+    os.kill(pid, signal.SIGKILL)
+    return pid
+
+
+def test_a_job_survives_one_killed_engine_and_not_two(daemon: Daemon) -> None:
     peer = daemon.peer()
     peer.ask("/ditto/slot/tempo", 8, 120.0, 4.0)
     peer.ask("/ditto/slot/loop", 8, 0.25)
     peer.ask("/ditto/slot/quality", 8, 8, 400)
     peer.send("/ditto/render", 8, 4)
-    peer.until("/ditto/progress")
-    killed = daemon.engine_pid()
-    os.kill(killed, signal.SIGKILL)
+    first = killed(daemon, peer)
+    second = killed(daemon, peer)
     failed = peer.until("/ditto/fail", "/ditto/done", limit_s=5)[-1]
     assert failed[0] == "/ditto/fail" and failed[1][:3] == ["/ditto/render", 4, "engine_died"]
     peer.ask("/ditto/slot/quality", 8, 2, 0)
     peer.send("/ditto/render", 8, 5)
     assert peer.until("/ditto/done", "/ditto/fail")[-1][1][:2] == ["/ditto/render", 5]
-    assert daemon.engine_pid() != killed
+    assert daemon.engine_pid() not in (first, second)
     assert [p for p in (daemon.folder / "takes").iterdir() if p.suffix == ".part"] == []
+    assert "it is tried once more" in daemon.output()
 
 
 def test_a_second_daemon_names_the_first_and_ends(daemon: Daemon, tmp_path: Path) -> None:

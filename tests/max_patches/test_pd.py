@@ -71,8 +71,8 @@ def test_takes_of_its_slot_are_loaded_and_played(tmp_path: Path) -> None:
     with client(tmp_path, "ditto-slot 3") as pd:
         pd.receive(until="/ditto/notify")
         pd.send("/ditto/progress", 3, 0.5, 0.25)
-        pd.send("/ditto/take", 2, 1, str(other), 48_000, RATE_HZ, 0.5)
-        pd.send("/ditto/take", 3, 1, str(own), 96_000, RATE_HZ, 0.5)
+        pd.send("/ditto/take", 2, 1, str(other), 48_000, RATE_HZ, 0.5, 1, 2.0, -1.0, -1.0)
+        pd.send("/ditto/take", 3, 1, str(own), 96_000, RATE_HZ, 0.5, 0, 2.0, -1.0, -1.0)
         printed = pd.wait_for("swapped")
     assert "ditto: loaded 96000 48000" in printed
     assert "loaded 48000" not in printed
@@ -91,7 +91,7 @@ def test_a_rate_that_does_not_fit_is_told(tmp_path: Path) -> None:
     _take(path, 48_000, 1)
     with client(tmp_path, "ditto-slot 0", rate_hz=44_100) as pd:
         pd.receive(until="/ditto/notify")
-        pd.send("/ditto/take", 0, 1, str(path), 48_000, RATE_HZ, 0.5)
+        pd.send("/ditto/take", 0, 1, str(path), 48_000, RATE_HZ, 0.5, 1, 2.0, -1.0, -1.0)
         pd.wait_for("ditto: wrong_rate")
 
 
