@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     ValidationError,
     model_validator,
@@ -31,6 +32,14 @@ def _within(name: str, allowed: Range) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _number(value: object) -> object:
+    return float("nan") if value is None else value
+
+
+# What is no number, as the correlation with a flat curve, is null in JSON.
+Measured = Annotated[float, BeforeValidator(_number)]
 
 
 class _Frozen(BaseModel):
@@ -176,26 +185,26 @@ class Job(_Frozen):
 class IntensityReport(_Frozen):
     """How closely the loudness curve was met (both from the rendered file)."""
 
-    mse_db2: float
-    correlation: float
+    mse_db2: Measured
+    correlation: Measured
 
 
 class MelodyReport(_Frozen):
     """Share of frames whose strongest pitch class is the asked one; chance is 1/12."""
 
-    accuracy: float
+    accuracy: Measured
 
 
 class StructureReport(_Frozen):
     """Squared distance between the take's self-similarity and the asked one."""
 
-    mse: float
+    mse: Measured
 
 
 class SeamReport(_Frozen):
     """Spectral change across the loop point over the 99th percentile of those inside."""
 
-    ratio: float
+    ratio: Measured
 
 
 class Report(_Frozen):
@@ -210,7 +219,7 @@ class Report(_Frozen):
     seconds: float
     wall_s: float
     iterations: int
-    loss: tuple[float, ...]
+    loss: tuple[Measured, ...]
     intensity: IntensityReport | None = None
     melody: MelodyReport | None = None
     structure: StructureReport | None = None
