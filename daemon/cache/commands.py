@@ -17,6 +17,7 @@ from rich.table import Table
 
 from daemon.config import expand, load
 from daemon.errors import ConfigError, Refusal
+from daemon.tables import say
 
 # Each command loads what it needs: all others start without it.
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from daemon.cache.store import Cache
 
 SHOWN_DIGITS = 8
-PIPE_COLUMNS = 160
 MEGABYTE = 1_000_000
 
 app = typer.Typer(no_args_is_help=True, help="What is remembered of takes.")
@@ -42,7 +42,7 @@ def list_entries(config: _ConfigFile = None) -> None:
             table.add_row(*_cells(row))
         used = sum(row.bytes for row in rows) / MEGABYTE
         table.caption = f"{len(rows)} entries, {used:.1f} of {cache.most_bytes / MEGABYTE:g} MB"
-        _say(table)
+        say(table)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def export_entries(
     with _opened(config) as cache:
         rows = cache.entries()
         keys = chosen(rows, entries) if entries else [row.key for row in rows]
-        _say(f"{write_bundle(cache, keys, file)} entries are in {escape(str(file))}")
+        say(f"{write_bundle(cache, keys, file)} entries are in {escape(str(file))}")
 
 
 @app.command("import")
@@ -87,7 +87,7 @@ def import_entries(
     with _opened(config) as cache:
         found = read_bundle(cache, file)
         damaged = f"; {found.damaged} were damaged and left out" if found.damaged else ""
-        _say(f"{found.entries} entries came in{damaged}")
+        say(f"{found.entries} entries came in{damaged}")
 
 
 @app.command()
@@ -97,7 +97,7 @@ def clear(
 ) -> None:
     """Forget all entries but the pinned ones."""
     with _opened(config) as cache:
-        _say(f"{cache.clear(pinned)} entries are gone")
+        say(f"{cache.clear(pinned)} entries are gone")
 
 
 def chosen(rows: Sequence["Row"], words: Sequence[str]) -> list[str]:
@@ -140,11 +140,3 @@ def _opened(file: Path | None) -> Iterator["Cache"]:
     except (ConfigError, Refusal, OSError, sqlite3.Error) as error:
         Console(stderr=True).print(f"[red]ditto-rt:[/red] {escape(str(error))}", soft_wrap=True)
         raise typer.Exit(1) from error
-
-
-def _say(what: str | Table) -> None:
-    console = Console()
-    if not console.is_terminal:
-        # A pipe has no width of its own; what reads it wants whole lines.
-        console = Console(width=PIPE_COLUMNS)
-    console.print(what, soft_wrap=isinstance(what, str))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon import zips
 from daemon.cache import bundle
 from daemon.cache.blob import pack
 from daemon.cache.bundle import Imported, read_bundle, write_bundle
@@ -117,7 +118,7 @@ def test_a_member_that_would_fill_the_disk_is_refused(
     assert path.stat().st_size < 100_000
     with pytest.raises(Refusal, match=f"allowed: {bundle.MEMBER_BYTES} bytes"):
         read_bundle(cache, path)
-    monkeypatch.setattr(bundle, "MEMBERS", 0)
+    monkeypatch.setattr(zips, "MEMBERS", 0)
     with pytest.raises(Refusal, match="has 1 members; allowed: 0"):
         read_bundle(cache, path)
 
