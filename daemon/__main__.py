@@ -1,4 +1,4 @@
-"""The command line: ditto-rt serve, render, send, cache."""
+"""The command line: ditto-rt serve, render, send, cache, scene."""
 
 import asyncio
 import logging
@@ -13,10 +13,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from daemon.cache import commands
+from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
 from daemon.errors import ConfigError, PortTaken, Refusal
 from daemon.options import RenderOptions, job_of, spread
+from daemon.scenes import commands as scene_commands
 from ditto_rt import __version__
 from ditto_rt.errors import DittoError
 
@@ -29,7 +30,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Loops that follow: DITTO on a music diffusion model, driven over OSC.",
 )
-app.add_typer(commands.app, name="cache")
+app.add_typer(cache_commands.app, name="cache")
+app.add_typer(scene_commands.app, name="scene")
 _ConfigFile = Annotated[Path | None, typer.Option(help="A config.toml; else ./config.toml.")]
 
 

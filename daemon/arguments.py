@@ -179,6 +179,9 @@ def _checked(arg: Arg, name: str, value: Argument) -> Value:
 
 
 def _checked_text(arg: Arg, name: str, value: Argument) -> str:
+    if arg.words and not isinstance(value, bool) and (number := whole(value)) is not None:
+        # Max and Pd send a word that looks like a number as one.
+        return str(number)
     if not isinstance(value, str):
         raise _wrong_type(arg, name, value)
     if arg.choices and value not in arg.choices:

@@ -85,6 +85,13 @@ class Cache(_Frozen):
     first_of: Annotated[int, _in(Range(1, 16, "noises"))] = 1
 
 
+class Scenes(_Frozen):
+    """Where scenes are, and how much of their sound waits in memory."""
+
+    folder: Folder = "~/ditto-rt/scenes"
+    preload_mb: Annotated[int, _in(Range(0, 100_000, "MB"))] = 256
+
+
 class Engine(_Frozen):
     """What computes."""
 
@@ -136,6 +143,7 @@ class Config(_Frozen):
     paths: Paths = Paths()
     takes: Takes = Takes()
     cache: Cache = Cache()
+    scenes: Scenes = Scenes()
     engine: Engine = Engine()
     audio: Audio = Audio()
     render: Render = Render()

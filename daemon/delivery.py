@@ -6,6 +6,7 @@ Owned by the control process's event loop.
 import logging
 import time
 from math import sqrt
+from pathlib import Path
 
 from daemon.arguments import Value
 from daemon.jobs import Request
@@ -71,11 +72,17 @@ class Delivery:
 
 def take_values(take: Take, takes: TakeFolder) -> tuple[Value, ...]:
     """Return the values of /ditto/take: where the sound is, and how far from what was asked."""
-    report, key = take.report, (take.slot, take.version)
-    saved = report.final and key not in takes.unsaved
-    path = takes.path(*key) if saved else takes.sound(*key)
+    key = take.slot, take.version
+    saved = take.report.final and key not in takes.unsaved
+    return values_at(take, takes.path(*key) if saved else takes.sound(*key))
+
+
+def values_at(take: Take, path: Path) -> tuple[Value, ...]:
+    """Return the values of /ditto/take for a take whose sound is there."""
+    report = take.report
     return (
-        *key,
+        take.slot,
+        take.version,
         str(path),
         report.frames,
         report.sample_rate,

@@ -38,7 +38,7 @@ def allowed_file(text: str, roots: Sequence[Path]) -> Path:
             )
         real = path.resolve()
         # Checked before the file is looked for: what lies outside stays unknown.
-        if not any(real.is_relative_to(root) for root in roots):
+        if not is_inside(real, roots):
             folders = ", ".join(str(root) for root in roots)
             raise Refusal(
                 "bad_file", f"path {shown(text)} is outside the allowed folders: {folders}"
@@ -50,6 +50,11 @@ def allowed_file(text: str, roots: Sequence[Path]) -> Path:
     except (OSError, RuntimeError) as error:
         raise Refusal("bad_file", f"path {shown(text)} cannot be used: {error}") from error
     return real
+
+
+def is_inside(path: Path, roots: Sequence[Path]) -> bool:
+    """Return whether a path without links lies below one of `roots`."""
+    return any(path.is_relative_to(root) for root in roots)
 
 
 def audio_seconds(path: Path) -> float:

@@ -7,13 +7,13 @@ raises Refusal. Commands that only change a slot are in slots.SETTERS.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
 from daemon import playing, slots
 from daemon.arguments import Call, Value
+from daemon.aside import in_thread
 from daemon.errors import Refusal
 from daemon.files import allowed_file, check_region
 from daemon.guard import Argument
@@ -21,14 +21,11 @@ from daemon.office import Errand, Handler, Office
 from daemon.outbox import DATAGRAM_BYTES, Asker, message
 from daemon.protocol import COMMANDS
 from daemon.rows import PROTOCOL, synopsis
+from daemon.scenes import handlers as scene_handlers
 from ditto_rt import __version__
-from ditto_rt.errors import DittoError
 
-FILE_CHECK_S = 5.0
 SYNCS = 256
 NAME = "ditto-rt"
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +141,7 @@ async def _set_region(
         path = allowed_file(text, office.roots)
         return path, check_region(path, start_s, end_s)
 
-    path, file_s = await _in_thread(look)
+    path, file_s = await in_thread(look)
     slot = office.desk.slots[number]
     office.desk.slots[number] = slots.with_region(slot, str(path), start_s, end_s, mode)
     return number, file_s
@@ -154,20 +151,10 @@ async def _melody_file(office: Office, errand: Errand) -> tuple[Value, ...]:
     from ditto_rt.midi import read_midi
 
     number, text = errand.call.integer("slot"), errand.call.text("path")
-    melody = await _in_thread(lambda: read_midi(allowed_file(text, office.roots)))
+    melody = await in_thread(lambda: read_midi(allowed_file(text, office.roots)))
     change = slots.with_melody(office.desk.slots[number], melody)
     office.desk.slots[number] = change.slot
     return number, *change.values
-
-
-async def _in_thread(look: Callable[[], T]) -> T:
-    """Look at a file away from the event loop; a disk that does not answer is a Refusal."""
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(look), FILE_CHECK_S)
-    except DittoError as error:
-        raise Refusal(error.code, str(error)) from error
-    except TimeoutError as error:
-        raise Refusal("bad_file", f"file did not answer within {FILE_CHECK_S:g} s") from error
 
 
 async def _set(office: Office, errand: Errand) -> tuple[Value, ...]:
@@ -250,6 +237,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/cancel": _cancel,
         **playing.HANDLERS,
         "/ditto/clear_sched": _clear_sched,
+        **scene_handlers.HANDLERS,
         "/ditto/quit": _quit,
     }
 )

@@ -11,6 +11,7 @@ from daemon.clients import Address, Clients
 from daemon.desk import Desk
 from daemon.guard import Argument
 from daemon.outbox import Asker, Outbox
+from daemon.scenes.board import Board
 from daemon.schedule import Schedule
 from daemon.stage import Stage
 
@@ -21,6 +22,7 @@ class Office:
 
     desk: Desk
     stage: Stage
+    board: Board
     outbox: Outbox
     clients: Clients
     roots: tuple[Path, ...]

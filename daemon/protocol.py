@@ -22,6 +22,7 @@ from daemon.rows import (
     number,
     text,
 )
+from daemon.scenes import rows as scene_rows
 from ditto_rt import limits
 from ditto_rt.limits import Range
 
@@ -215,6 +216,7 @@ _COMMANDS = (
         done=(SLOT, integer("stopped", "1: a render was stopped, 0: there was none")),
     ),
     *playing_rows.COMMANDS,
+    *scene_rows.COMMANDS,
     Command(
         "/ditto/clear_sched",
         (),

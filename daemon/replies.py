@@ -2,6 +2,7 @@
 
 from daemon import playing_rows
 from daemon.rows import BPM, COMMAND, LOSS, SENTENCE, SLOT, STATES, Reply, integer, number, text
+from daemon.scenes import rows as scene_rows
 
 _REPLIES = (
     Reply("/ditto/done", (COMMAND,), "Finished; the command's own values follow.", True),
@@ -113,6 +114,7 @@ _REPLIES = (
         "An event for registered clients: the engine's state changed, or the daemon stops.",
     ),
     *playing_rows.REPLIES,
+    *scene_rows.REPLIES,
 )
 
 REPLIES = {reply.address: reply for reply in _REPLIES}
@@ -129,6 +131,7 @@ CODES = {
     "bad_region": "the region is outside its file",
     "bad_target": "a curve, melody or form does not fit the take",
     "no_take": "the slot has no take yet",
+    "no_scene": "no scene has this name",
     "no_audio": "there is nothing to play on",
     "no_model": "the model cannot be loaded",
     "replaced": "a newer /ditto/render on the slot took its place",
@@ -137,7 +140,7 @@ CODES = {
     "engine_error": "the engine met an error of its own; the log has its story",
     "no_device": "the device that the configuration asks for is not there",
     "daemon_error": "the daemon met an error of its own; the log has its story",
-    "disk": "the take could not be written; it plays from memory where there was room",
-    "busy": "too many commands wait already",
+    "disk": "a file could not be written; a take plays from memory where there was room",
+    "busy": "too many are there already, or another process is at it",
     "stopping": "the daemon is about to end",
 }

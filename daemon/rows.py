@@ -25,7 +25,8 @@ SYNC_ID = Range(-(2**31), 2**31 - 1)
 class Arg:
     """One argument: its name carries its unit; `allowed` or `choices` say what it may be.
 
-    `words`: text that may also come as several texts, which are joined with spaces.
+    `words`: text that may also come as several texts, which are joined with spaces, or as a whole
+    number.
     """
 
     name: str

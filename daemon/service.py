@@ -23,6 +23,8 @@ from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_comm
 from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
+from daemon.scenes.board import Board
+from daemon.scenes.folder import SceneFolder
 from daemon.schedule import Schedule
 from daemon.shelf import Shelf, place
 from daemon.snapshot import snapshot
@@ -31,6 +33,7 @@ from daemon.takes import TakeFolder
 from daemon.udp import Endpoint
 
 GRACE_S = 1.0
+MEGABYTE = 1_000_000
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = logging.getLogger(__name__)
@@ -54,6 +57,7 @@ class Service:
         try:
             self._shelf = _shelf()
             takes = _take_folder(config, self._shelf)
+            scenes = _scene_folder(config, takes.folder)
         except ConfigError:
             self._endpoint.close()
             raise
@@ -72,12 +76,16 @@ class Service:
         self._stage.on_file = self._copy
         takes.in_use = self._stage.versions
         self._announcer = Announcer(self._stage, outbox)
+        self._board = Board(
+            scenes, config.scenes.preload_mb * MEGABYTE, self._desk, self._stage, outbox
+        )
         self._office = Office(
             desk=self._desk,
             stage=self._stage,
+            board=self._board,
             outbox=outbox,
             clients=clients,
-            roots=(*(expand(root) for root in config.paths.roots), takes.folder),
+            roots=_roots(config, takes.folder),
             own=(osc.host, osc.port),
             dropped=lambda: self._mailbox.dropped,
             schedule=Schedule(osc.time_tags == "schedule", osc.schedule_horizon_s),
@@ -105,6 +113,7 @@ class Service:
             asyncio.create_task(dispatcher.run_schedule(), name="schedule"),
             asyncio.create_task(self._link.keep_alive(), name="engine"),
             asyncio.create_task(self._announcer.run(), name="announcer"),
+            asyncio.create_task(self._board.run(), name="scenes"),
         ]
         if self._plays:
             self._tasks.append(asyncio.create_task(self._player.keep_alive(), name="audio"))
@@ -178,3 +187,17 @@ def _take_folder(config: Config, shelf: Shelf) -> TakeFolder:
         raise ConfigError(
             f"paths.takes_folder is {folder}, which cannot be made or read: {error.strerror}"
         ) from error
+
+
+def _scene_folder(config: Config, takes_folder: Path) -> SceneFolder:
+    folder = expand(config.scenes.folder)
+    try:
+        return SceneFolder(folder, _roots(config, takes_folder))
+    except OSError as error:
+        raise ConfigError(
+            f"scenes.folder is {folder}, which cannot be made or read: {error.strerror}"
+        ) from error
+
+
+def _roots(config: Config, takes_folder: Path) -> tuple[Path, ...]:
+    return (*(expand(root) for root in config.paths.roots), takes_folder)

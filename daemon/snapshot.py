@@ -8,6 +8,7 @@ from daemon.desk import Desk
 from daemon.files import finite
 from daemon.handlers import NAME
 from daemon.office import Office
+from daemon.scenes.board import Board, Recalled
 from daemon.schedule import Schedule
 from daemon.slots import SLOTS, Slot
 from daemon.stage import Stage
@@ -53,6 +54,7 @@ def snapshot(office: Office, uptime_s: float) -> object:
             "schedule": _schedule(office.schedule),
             "slots": [_slot(office, n) for n in range(SLOTS) if _is_used(desk, n)],
             "takes": takes,
+            "scenes": _scenes(office.board),
         }
     )
 
@@ -60,6 +62,25 @@ def snapshot(office: Office, uptime_s: float) -> object:
 def _schedule(schedule: Schedule) -> dict[str, Any]:
     mode = "schedule" if schedule.is_on else "immediate"
     return {"time_tags": mode, "waiting": schedule.waiting, **asdict(schedule.counts)}
+
+
+def _scenes(board: Board) -> list[dict[str, Any]]:
+    last = board.last
+    return [
+        {
+            "name": name,
+            "slots": [part.slot for part in scene.parts],
+            "plays": [part.slot for part in scene.parts if part.plays],
+            "bpm": scene.bpm,
+            "state": _scene_state(last) if last and last.scene.name == name else "",
+            "beat": float(last.beat) if last and last.beat is not None else None,
+        }
+        for name, scene in sorted(board.scenes.items())
+    ]
+
+
+def _scene_state(last: Recalled) -> str:
+    return "plays" if last.came else "comes" if last.beat is not None else "set"
 
 
 def _report(take: Any) -> dict[str, Any]:

@@ -6,8 +6,9 @@ frame and why is known here, so one that was killed is told all of it again and 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from daemon.arguments import Value
@@ -17,6 +18,7 @@ from daemon.audio.wire import (
     Clock,
     Gain,
     Hold,
+    Keep,
     Load,
     Opened,
     Order,
@@ -27,12 +29,13 @@ from daemon.audio.wire import (
     Trouble,
 )
 from daemon.child import Died
+from daemon.choice import Choice
 from daemon.errors import Refusal
 from daemon.link import AudioEvent
 from daemon.outbox import Asker, Outbox
 from daemon.slots import SLOTS
 from daemon.takes import Take, TakeFolder
-from daemon.timeline import Change, Loop, Timeline, loop_of, next_change
+from daemon.timeline import Change, Held, Loop, Timeline, next_change
 from daemon.transport import Transport
 from ditto_rt.limits import GAIN_DB
 from ditto_rt.timing import exact
@@ -41,6 +44,8 @@ from ditto_rt.timing import exact
 # that comes before the change. The device's block comes on top.
 LEAD_S = 0.04
 FIRST_BLOCK_FRAMES = 1024
+# Of a change of gain, and of the fade from take to take, as a part of a second.
+RAMP_PARTS = 50
 NOTHING = -1
 
 log = logging.getLogger(__name__)
@@ -78,8 +83,9 @@ class Stage:
         self.clock = Clock(0, time.monotonic_ns(), FIRST_BLOCK_FRAMES, 0, 0)
         self.plans = [Timeline()] * SLOTS
         self.gains = [1.0] * SLOTS
-        self._chosen: dict[int, int] = {}
+        self.choice = Choice(takes, rate_hz)
         self._askers: dict[int, Asker] = {}
+        self._kept: tuple[str, ...] = ()
         self.changed: Callable[[], None] = lambda: None
         # A take of an earlier run is about to be played from the disk.
         self.on_file: Callable[[Path], None] = lambda _: None
@@ -119,27 +125,49 @@ class Stage:
         due_ns, here and below: when it is to be heard at the earliest, by the monotonic clock.
         A stopped transport starts. Raises Refusal where there is no take, or nothing to play on.
         """
-        if self.output.state in ("off", "none"):
+        if not self.can_be_heard:
             raise Refusal("no_audio", f"nothing can be heard: {self.output.text}")
-        take = self._take(slot)
-        soon = self.soon(due_ns)
-        if not self.transport.running:
-            self.transport = self.transport.started(soon)
-        beat = self.transport.next_multiple(exact(quantum), soon)
-        at = self.transport.frame_of(beat)
-        loop = self._loop(take)
+        loop = self._loop(self.choice.held(slot))
+        at, beat = self._next(quantum, True, due_ns)
         self._askers[slot] = asker
         self._put(slot, Change(at, loop, at, beat))
-        return take.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
+        return loop.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
 
     def stop(self, slot: int, quantum: float, due_ns: int | None = None) -> float:
         """Silence the slot on a beat; return that beat."""
-        at, beat = self.soon(due_ns), self.transport.beat
-        if self.transport.running:
-            beat = self.transport.next_multiple(exact(quantum), at)
-            at = self.transport.frame_of(beat)
+        at, beat = self._next(quantum, False, due_ns)
         self._put(slot, Change(at, None, at, beat))
         return float(beat)
+
+    def launch(
+        self,
+        loops: Mapping[int, Loop],
+        gains: Mapping[int, float],
+        quantum: float,
+        asker: Asker,
+        due_ns: int | None = None,
+    ) -> Fraction:
+        """Let all slots change on one beat and return it: these play, all others stop.
+
+        The gains, factors, are there on that beat: they move within the fade before it. A stopped
+        transport starts where something plays.
+        """
+        at, beat = self._next(quantum, bool(loops), due_ns)
+        for slot, gain in gains.items():
+            self.gains[slot] = gain
+            self._order(Gain(slot, gain, at - self.transport.rate_hz // RAMP_PARTS))
+        for slot, plan in enumerate(self.plans):
+            if slot in loops:
+                self._askers[slot] = asker
+                self._put(slot, Change(at, loops[slot], at, beat))
+            elif plan.changes:
+                self._put(slot, Change(at, None, at, beat))
+        return beat
+
+    def keep(self, paths: Iterable[str]) -> None:
+        """Let the audio process hold these takes ready; the last ones that were named count."""
+        self._kept = tuple(paths)
+        self._order(Keep(self._kept))
 
     def gain(self, slot: int, db: float, due_ns: int | None = None) -> float:
         """Set the slot's loudness; return the beat from which on it moves there."""
@@ -159,27 +187,27 @@ class Stage:
 
         Where the slot is silent, its next launch plays that take. Raises Refusal.
         """
-        version = self._take(slot).version
-        before = self._takes.before(slot, version)
-        if before is None:
-            raise Refusal("no_take", f"slot {slot} has no take before {version}")
-        self._chosen[slot] = before.version
+        before = self.choice.before(slot)
         at = self._swap(before)
-        return before.version, float(self.transport.beat_at(at))
+        return before.take.version, float(self.transport.beat_at(at))
 
     def on_take(self, take: Take) -> None:
         """Let a slot that plays go on with a new take, at the end of its loop."""
-        self._chosen.pop(take.slot, None)
+        self.choice.newest(take.slot)
         self._order(Load(str(self._takes.sound(take.slot, take.version))))
         if take.report.sample_rate == self.transport.rate_hz:
-            self._swap(take)
+            self._swap(self.choice.in_folder(take))
 
     def set_tempo(self, bpm: float, due_ns: int | None = None) -> float:
         """Change the tempo now, without a jump of the beat; return the beat where it does."""
         at = self._moment(due_ns)
+        self.retime(bpm, at, due_ns)
+        return float(self.transport.beat_at(at))
+
+    def retime(self, bpm: float, at: int, due_ns: int | None = None) -> None:
+        """Let the tempo be another one from a frame on."""
         self.transport = self.transport.with_bpm(bpm, at)
         self._keep_promises(due_ns)
-        return float(self.transport.beat_at(at))
 
     def start(self, beat: float | None, due_ns: int | None = None) -> float:
         """Let the beat run, from `beat` or from where it is; return it."""
@@ -244,27 +272,31 @@ class Stage:
         self.plans = [plan.without_past(now) for plan in self.plans]
         return next_change(self.plans, now)
 
-    def _take(self, slot: int) -> Take:
-        chosen = self._chosen.get(slot)
-        take = self._takes.last(slot) if chosen is None else self._takes.find(slot, chosen)
-        if take is None:
-            raise Refusal("no_take", f"slot {slot} has no take; allowed: a slot with one")
-        if take.report.sample_rate != self.transport.rate_hz:
-            text = f"take {take.version} of slot {slot} has {take.report.sample_rate} Hz"
-            raise Refusal("bad_value", f"{text}; allowed: {self.transport.rate_hz} Hz")
-        return take
+    @property
+    def can_be_heard(self) -> bool:
+        """Whether there is, or may soon be, something to play on."""
+        return self.output.state not in ("off", "none")
 
-    def _loop(self, take: Take) -> Loop:
-        sound = self._takes.sound(take.slot, take.version)
-        if sound.parent == self._takes.folder:
-            self.on_file(sound)
-        return loop_of(take, str(sound))
+    def _next(self, quantum: float, starts: bool, due_ns: int | None) -> tuple[int, Fraction]:
+        """Return the frame and the beat of the next multiple; a launch starts the transport."""
+        at = self.soon(due_ns)
+        if starts and not self.transport.running:
+            self.transport = self.transport.started(at)
+        if not self.transport.running:
+            return at, self.transport.beat
+        beat = self.transport.next_multiple(exact(quantum), at)
+        return self.transport.frame_of(beat), beat
 
-    def _swap(self, take: Take) -> int:
-        loop, at = self._loop(take), self.soon()
-        self.plans[take.slot], fresh = self.plans[take.slot].swap(loop, at)
+    def _loop(self, held: Held) -> Loop:
+        if Path(held.path).parent == self._takes.folder:
+            self.on_file(Path(held.path))
+        return held.loop
+
+    def _swap(self, held: Held) -> int:
+        slot, loop, at = held.take.slot, self._loop(held), self.soon()
+        self.plans[slot], fresh = self.plans[slot].swap(loop, at)
         for change in fresh:
-            self._tell(take.slot, change)
+            self._tell(slot, change)
         self.changed()
         return fresh[0].at if fresh else at
 
@@ -322,6 +354,7 @@ class Stage:
             for change in plan.without_past(now).changes:
                 at = HERE_AND_NOW if change.at <= now else change.at
                 self._tell(slot, replace(change, at=at))
+        self._order(Keep(self._kept))
 
     def _on_trouble(self, slot: int, text: str) -> None:
         log.warning("%s", text)

@@ -107,6 +107,19 @@ def loop_of(take: Take, path: str) -> Loop:
     return Loop(take.version, path, bpm, period)
 
 
+@dataclass(frozen=True)
+class Held:
+    """A take that a slot plays, and where it is."""
+
+    take: Take
+    path: str
+
+    @property
+    def loop(self) -> Loop:
+        """The take as the player needs it."""
+        return loop_of(self.take, self.path)
+
+
 def next_change(timelines: Iterable[Timeline], frame: int) -> int | None:
     """Return the frame of the first change later than `frame`, None where none is planned."""
     return min((c.at for line in timelines for c in line.after(frame)), default=None)

@@ -3262,25 +3262,48 @@
 						58.0,
 						22.0
 					],
-					"text": "player"
+					"text": "scenes"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-150",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
+					"maxclass": "textedit",
+					"numinlets": 1,
+					"numoutlets": 4,
 					"outlettype": [
-						"signal"
+						"",
+						"int",
+						"",
+						""
 					],
 					"patching_rect": [
 						2114.0,
 						50.0,
-						79.0,
-						22.0
+						56.0,
+						20.0
 					],
-					"text": "phasor~ 4"
+					"text": "verse",
+					"presentation": 1,
+					"presentation_rect": [
+						6.0,
+						108.0,
+						56.0,
+						20.0
+					],
+					"varname": "Scene",
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_longname": "Scene",
+							"parameter_shortname": "Scene",
+							"parameter_type": 3,
+							"parameter_invisible": 1
+						}
+					},
+					"parameter_enable": 1,
+					"outputmode": 1,
+					"keymode": 1,
+					"fontsize": 10.0
 				}
 			},
 			{
@@ -3290,70 +3313,99 @@
 					"numinlets": 2,
 					"numoutlets": 2,
 					"outlettype": [
-						"bang",
-						"bang"
+						"",
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						80.0,
-						65.0,
+						78.0,
+						86.0,
 						22.0
 					],
-					"text": "onebang"
+					"text": "route text"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-152",
 					"maxclass": "newobj",
-					"numinlets": 2,
+					"numinlets": 1,
 					"numoutlets": 1,
 					"outlettype": [
-						"float"
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						110.0,
-						30.0,
+						108.0,
+						72.0,
 						22.0
 					],
-					"text": "f"
+					"text": "tosymbol"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-153",
 					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
+					"numinlets": 2,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"",
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						140.0,
-						58.0,
+						138.0,
+						72.0,
 						22.0
 					],
-					"text": "delta~"
+					"text": "gate 2 0"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-154",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
+					"maxclass": "live.text",
+					"numinlets": 1,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"",
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						170.0,
-						65.0,
-						22.0
+						168.0,
+						36.0,
+						20.0
 					],
-					"text": "<~ -0.5"
+					"text": "Recall",
+					"presentation": 1,
+					"presentation_rect": [
+						66.0,
+						108.0,
+						36.0,
+						20.0
+					],
+					"varname": "Recall scene",
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_longname": "Recall scene",
+							"parameter_shortname": "Recall scene",
+							"parameter_type": 2,
+							"parameter_enum": [
+								"off",
+								"on"
+							],
+							"parameter_mmax": 1,
+							"parameter_initial": [
+								0
+							],
+							"parameter_initial_enable": 1,
+							"parameter_invisible": 0
+						}
+					},
+					"parameter_enable": 1,
+					"mode": 0
 				}
 			},
 			{
@@ -3361,55 +3413,55 @@
 					"id": "obj-155",
 					"maxclass": "newobj",
 					"numinlets": 1,
-					"numoutlets": 2,
+					"numoutlets": 3,
 					"outlettype": [
+						"bang",
 						"bang",
 						"bang"
 					],
 					"patching_rect": [
 						2114.0,
-						200.0,
-						51.0,
+						196.0,
+						65.0,
 						22.0
 					],
-					"text": "edge~"
+					"text": "t b b b"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-156",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 2,
+					"maxclass": "message",
+					"numinlets": 2,
+					"numoutlets": 1,
 					"outlettype": [
-						"bang",
-						"bang"
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						230.0,
-						51.0,
+						226.0,
+						30.0,
 						22.0
 					],
-					"text": "t b b"
+					"text": "1"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-157",
-					"maxclass": "newobj",
-					"numinlets": 1,
+					"maxclass": "message",
+					"numinlets": 2,
 					"numoutlets": 1,
 					"outlettype": [
-						"int"
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						260.0,
-						58.0,
+						256.0,
+						30.0,
 						22.0
 					],
-					"text": "toggle"
+					"text": "0"
 				}
 			},
 			{
@@ -3417,18 +3469,17 @@
 					"id": "obj-158",
 					"maxclass": "newobj",
 					"numinlets": 1,
-					"numoutlets": 2,
+					"numoutlets": 1,
 					"outlettype": [
-						"int",
-						"int"
+						""
 					],
 					"patching_rect": [
 						2114.0,
-						290.0,
-						51.0,
+						286.0,
+						58.0,
 						22.0
 					],
-					"text": "t i i"
+					"text": "pack s"
 				}
 			},
 			{
@@ -3442,18 +3493,18 @@
 					],
 					"patching_rect": [
 						2114.0,
-						320.0,
-						86.0,
+						316.0,
+						205.0,
 						22.0
 					],
-					"text": "expr 2-$i1"
+					"text": "prepend /ditto/scene/recall"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-160",
-					"maxclass": "newobj",
-					"numinlets": 2,
+					"maxclass": "live.text",
+					"numinlets": 1,
 					"numoutlets": 2,
 					"outlettype": [
 						"",
@@ -3461,89 +3512,63 @@
 					],
 					"patching_rect": [
 						2114.0,
-						350.0,
-						72.0,
-						22.0
+						346.0,
+						36.0,
+						20.0
 					],
-					"text": "gate 2 2"
+					"text": "Save",
+					"presentation": 1,
+					"presentation_rect": [
+						106.0,
+						108.0,
+						36.0,
+						20.0
+					],
+					"varname": "Save scene",
+					"saved_attribute_attributes": {
+						"valueof": {
+							"parameter_longname": "Save scene",
+							"parameter_shortname": "Save scene",
+							"parameter_type": 2,
+							"parameter_enum": [
+								"off",
+								"on"
+							],
+							"parameter_mmax": 1,
+							"parameter_initial": [
+								0
+							],
+							"parameter_initial_enable": 1,
+							"parameter_invisible": 0
+						}
+					},
+					"parameter_enable": 1,
+					"mode": 0
 				}
 			},
 			{
 				"box": {
 					"id": "obj-161",
 					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 2,
+					"numinlets": 1,
+					"numoutlets": 3,
 					"outlettype": [
-						"",
-						""
+						"bang",
+						"bang",
+						"bang"
 					],
 					"patching_rect": [
 						2114.0,
-						380.0,
-						72.0,
+						374.0,
+						65.0,
 						22.0
 					],
-					"text": "gate 2 2"
+					"text": "t b b b"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-162",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"outlettype": [
-						""
-					],
-					"patching_rect": [
-						2114.0,
-						410.0,
-						142.0,
-						22.0
-					],
-					"text": "expr $f1*1000./$f2"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-163",
-					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
-					"outlettype": [
-						""
-					],
-					"patching_rect": [
-						2114.0,
-						440.0,
-						121.0,
-						22.0
-					],
-					"text": "prepend replace"
-				}
-			},
-			{
-				"box": {
-					"id": "obj-164",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
-					"outlettype": [
-						"float"
-					],
-					"patching_rect": [
-						2114.0,
-						470.0,
-						72.0,
-						22.0
-					],
-					"text": "!/ 1000."
-				}
-			},
-			{
-				"box": {
-					"id": "obj-165",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -3552,30 +3577,80 @@
 					],
 					"patching_rect": [
 						2114.0,
-						500.0,
-						51.0,
+						404.0,
+						30.0,
 						22.0
 					],
-					"text": "$1 20"
+					"text": "2"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-163",
+					"maxclass": "message",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2114.0,
+						434.0,
+						30.0,
+						22.0
+					],
+					"text": "0"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-164",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2114.0,
+						464.0,
+						58.0,
+						22.0
+					],
+					"text": "pack s"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-165",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2114.0,
+						494.0,
+						191.0,
+						22.0
+					],
+					"text": "prepend /ditto/scene/save"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-166",
-					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 2,
-					"outlettype": [
-						"signal",
-						"bang"
-					],
+					"maxclass": "comment",
+					"numinlets": 1,
+					"numoutlets": 0,
 					"patching_rect": [
-						2114.0,
-						530.0,
-						51.0,
+						2349.0,
+						20.0,
+						58.0,
 						22.0
 					],
-					"text": "line~"
+					"text": "player"
 				}
 			},
 			{
@@ -3588,48 +3663,49 @@
 						"signal"
 					],
 					"patching_rect": [
-						2114.0,
-						560.0,
-						58.0,
+						2349.0,
+						50.0,
+						79.0,
 						22.0
 					],
-					"text": "!-~ 1."
+					"text": "phasor~ 4"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-168",
 					"maxclass": "newobj",
-					"numinlets": 1,
-					"numoutlets": 1,
+					"numinlets": 2,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"bang",
+						"bang"
 					],
 					"patching_rect": [
-						2114.0,
-						590.0,
-						51.0,
+						2349.0,
+						80.0,
+						65.0,
 						22.0
 					],
-					"text": "sqrt~"
+					"text": "onebang"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-169",
 					"maxclass": "newobj",
-					"numinlets": 1,
+					"numinlets": 2,
 					"numoutlets": 1,
 					"outlettype": [
-						"signal"
+						"float"
 					],
 					"patching_rect": [
-						2114.0,
-						620.0,
-						51.0,
+						2349.0,
+						110.0,
+						30.0,
 						22.0
 					],
-					"text": "sqrt~"
+					"text": "f"
 				}
 			},
 			{
@@ -3637,18 +3713,17 @@
 					"id": "obj-170",
 					"maxclass": "newobj",
 					"numinlets": 1,
-					"numoutlets": 2,
+					"numoutlets": 1,
 					"outlettype": [
-						"bang",
-						"bang"
+						"signal"
 					],
 					"patching_rect": [
-						2114.0,
-						650.0,
-						51.0,
+						2349.0,
+						140.0,
+						58.0,
 						22.0
 					],
-					"text": "t b b"
+					"text": "delta~"
 				}
 			},
 			{
@@ -3661,12 +3736,12 @@
 						"signal"
 					],
 					"patching_rect": [
-						2114.0,
-						680.0,
-						51.0,
+						2349.0,
+						170.0,
+						65.0,
 						22.0
 					],
-					"text": "*~ 1."
+					"text": "<~ -0.5"
 				}
 			},
 			{
@@ -3676,34 +3751,35 @@
 					"numinlets": 1,
 					"numoutlets": 2,
 					"outlettype": [
-						"float",
+						"bang",
 						"bang"
 					],
 					"patching_rect": [
-						2114.0,
-						710.0,
-						121.0,
+						2349.0,
+						200.0,
+						51.0,
 						22.0
 					],
-					"text": "buffer~ ditto_a"
+					"text": "edge~"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-173",
 					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
+					"numinlets": 1,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"bang",
+						"bang"
 					],
 					"patching_rect": [
-						2114.0,
-						740.0,
+						2349.0,
+						230.0,
 						51.0,
 						22.0
 					],
-					"text": "*~ 0."
+					"text": "t b b"
 				}
 			},
 			{
@@ -3711,36 +3787,36 @@
 					"id": "obj-174",
 					"maxclass": "newobj",
 					"numinlets": 1,
-					"numoutlets": 2,
+					"numoutlets": 1,
 					"outlettype": [
-						"signal",
-						"bang"
+						"int"
 					],
 					"patching_rect": [
-						2114.0,
-						770.0,
-						121.0,
+						2349.0,
+						260.0,
+						58.0,
 						22.0
 					],
-					"text": "play~ ditto_a 1"
+					"text": "toggle"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-175",
 					"maxclass": "newobj",
-					"numinlets": 2,
-					"numoutlets": 1,
+					"numinlets": 1,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"int",
+						"int"
 					],
 					"patching_rect": [
-						2114.0,
-						800.0,
-						30.0,
+						2349.0,
+						290.0,
+						51.0,
 						22.0
 					],
-					"text": "*~"
+					"text": "t i i"
 				}
 			},
 			{
@@ -3748,18 +3824,17 @@
 					"id": "obj-176",
 					"maxclass": "newobj",
 					"numinlets": 1,
-					"numoutlets": 2,
+					"numoutlets": 1,
 					"outlettype": [
-						"float",
-						"bang"
+						""
 					],
 					"patching_rect": [
-						2114.0,
-						830.0,
-						121.0,
+						2349.0,
+						320.0,
+						86.0,
 						22.0
 					],
-					"text": "buffer~ ditto_b"
+					"text": "expr 2-$i1"
 				}
 			},
 			{
@@ -3767,36 +3842,37 @@
 					"id": "obj-177",
 					"maxclass": "newobj",
 					"numinlets": 2,
-					"numoutlets": 1,
+					"numoutlets": 2,
 					"outlettype": [
-						"signal"
+						"",
+						""
 					],
 					"patching_rect": [
-						2114.0,
-						860.0,
-						51.0,
+						2349.0,
+						350.0,
+						72.0,
 						22.0
 					],
-					"text": "*~ 0."
+					"text": "gate 2 2"
 				}
 			},
 			{
 				"box": {
 					"id": "obj-178",
 					"maxclass": "newobj",
-					"numinlets": 1,
+					"numinlets": 2,
 					"numoutlets": 2,
 					"outlettype": [
-						"signal",
-						"bang"
+						"",
+						""
 					],
 					"patching_rect": [
-						2114.0,
-						890.0,
-						121.0,
+						2349.0,
+						380.0,
+						72.0,
 						22.0
 					],
-					"text": "play~ ditto_b 1"
+					"text": "gate 2 2"
 				}
 			},
 			{
@@ -3806,10 +3882,322 @@
 					"numinlets": 2,
 					"numoutlets": 1,
 					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2349.0,
+						410.0,
+						142.0,
+						22.0
+					],
+					"text": "expr $f1*1000./$f2"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-180",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2349.0,
+						440.0,
+						121.0,
+						22.0
+					],
+					"text": "prepend replace"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-181",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"float"
+					],
+					"patching_rect": [
+						2349.0,
+						470.0,
+						72.0,
+						22.0
+					],
+					"text": "!/ 1000."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-182",
+					"maxclass": "message",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						""
+					],
+					"patching_rect": [
+						2349.0,
+						500.0,
+						51.0,
+						22.0
+					],
+					"text": "$1 20"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-183",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 2,
+					"outlettype": [
+						"signal",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						530.0,
+						51.0,
+						22.0
+					],
+					"text": "line~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-184",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
 						"signal"
 					],
 					"patching_rect": [
-						2114.0,
+						2349.0,
+						560.0,
+						58.0,
+						22.0
+					],
+					"text": "!-~ 1."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-185",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						590.0,
+						51.0,
+						22.0
+					],
+					"text": "sqrt~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-186",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						620.0,
+						51.0,
+						22.0
+					],
+					"text": "sqrt~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-187",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"outlettype": [
+						"bang",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						650.0,
+						51.0,
+						22.0
+					],
+					"text": "t b b"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-188",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						680.0,
+						51.0,
+						22.0
+					],
+					"text": "*~ 1."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-189",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"outlettype": [
+						"float",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						710.0,
+						121.0,
+						22.0
+					],
+					"text": "buffer~ ditto_a"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-190",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						740.0,
+						51.0,
+						22.0
+					],
+					"text": "*~ 0."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-191",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"outlettype": [
+						"signal",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						770.0,
+						121.0,
+						22.0
+					],
+					"text": "play~ ditto_a 1"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-192",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						800.0,
+						30.0,
+						22.0
+					],
+					"text": "*~"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-193",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"outlettype": [
+						"float",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						830.0,
+						121.0,
+						22.0
+					],
+					"text": "buffer~ ditto_b"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-194",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
+						860.0,
+						51.0,
+						22.0
+					],
+					"text": "*~ 0."
+				}
+			},
+			{
+				"box": {
+					"id": "obj-195",
+					"maxclass": "newobj",
+					"numinlets": 1,
+					"numoutlets": 2,
+					"outlettype": [
+						"signal",
+						"bang"
+					],
+					"patching_rect": [
+						2349.0,
+						890.0,
+						121.0,
+						22.0
+					],
+					"text": "play~ ditto_b 1"
+				}
+			},
+			{
+				"box": {
+					"id": "obj-196",
+					"maxclass": "newobj",
+					"numinlets": 2,
+					"numoutlets": 1,
+					"outlettype": [
+						"signal"
+					],
+					"patching_rect": [
+						2349.0,
 						920.0,
 						30.0,
 						22.0
@@ -3819,12 +4207,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-180",
+					"id": "obj-197",
 					"maxclass": "comment",
 					"numinlets": 1,
 					"numoutlets": 0,
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						20.0,
 						58.0,
 						22.0
@@ -3834,7 +4222,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-181",
+					"id": "obj-198",
 					"maxclass": "live.text",
 					"numinlets": 1,
 					"numoutlets": 2,
@@ -3843,7 +4231,7 @@
 						""
 					],
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						50.0,
 						100.0,
 						16.0
@@ -3880,7 +4268,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-182",
+					"id": "obj-199",
 					"maxclass": "live.gain~",
 					"numinlets": 2,
 					"numoutlets": 5,
@@ -3892,7 +4280,7 @@
 						"list"
 					],
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						74.0,
 						40.0,
 						124.0
@@ -3925,7 +4313,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-183",
+					"id": "obj-200",
 					"maxclass": "message",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -3933,7 +4321,7 @@
 						""
 					],
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						206.0,
 						51.0,
 						22.0
@@ -3943,7 +4331,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-184",
+					"id": "obj-201",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 1,
@@ -3951,7 +4339,7 @@
 						"signal"
 					],
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						236.0,
 						30.0,
 						22.0
@@ -3961,7 +4349,7 @@
 			},
 			{
 				"box": {
-					"id": "obj-185",
+					"id": "obj-202",
 					"maxclass": "newobj",
 					"numinlets": 2,
 					"numoutlets": 2,
@@ -3970,7 +4358,7 @@
 						"bang"
 					],
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						266.0,
 						51.0,
 						22.0
@@ -3980,12 +4368,12 @@
 			},
 			{
 				"box": {
-					"id": "obj-186",
+					"id": "obj-203",
 					"maxclass": "ezdac~",
 					"numinlets": 2,
 					"numoutlets": 0,
 					"patching_rect": [
-						2286.0,
+						2521.0,
 						296.0,
 						40.0,
 						40.0
@@ -6336,42 +6724,6 @@
 						0
 					],
 					"destination": [
-						"obj-153",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-153",
-						0
-					],
-					"destination": [
-						"obj-154",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-154",
-						0
-					],
-					"destination": [
-						"obj-155",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-155",
-						0
-					],
-					"destination": [
 						"obj-151",
 						0
 					]
@@ -6382,18 +6734,6 @@
 					"source": [
 						"obj-151",
 						0
-					],
-					"destination": [
-						"obj-156",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-156",
-						1
 					],
 					"destination": [
 						"obj-152",
@@ -6404,11 +6744,47 @@
 			{
 				"patchline": {
 					"source": [
+						"obj-152",
+						0
+					],
+					"destination": [
+						"obj-153",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-154",
+						0
+					],
+					"destination": [
+						"obj-155",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-155",
+						2
+					],
+					"destination": [
+						"obj-156",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
 						"obj-156",
 						0
 					],
 					"destination": [
-						"obj-157",
+						"obj-153",
 						0
 					]
 				}
@@ -6416,22 +6792,58 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-157",
-						0
-					],
-					"destination": [
-						"obj-158",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-158",
+						"obj-155",
 						1
 					],
 					"destination": [
+						"obj-150",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-155",
+						0
+					],
+					"destination": [
+						"obj-157",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-157",
+						0
+					],
+					"destination": [
+						"obj-153",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-153",
+						0
+					],
+					"destination": [
+						"obj-158",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-158",
+						0
+					],
+					"destination": [
 						"obj-159",
 						0
 					]
@@ -6444,7 +6856,7 @@
 						0
 					],
 					"destination": [
-						"obj-160",
+						"obj-2",
 						0
 					]
 				}
@@ -6452,7 +6864,7 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-159",
+						"obj-160",
 						0
 					],
 					"destination": [
@@ -6464,19 +6876,7 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-38",
-						3
-					],
-					"destination": [
-						"obj-162",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-38",
+						"obj-161",
 						2
 					],
 					"destination": [
@@ -6492,7 +6892,247 @@
 						0
 					],
 					"destination": [
-						"obj-160",
+						"obj-153",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-161",
+						1
+					],
+					"destination": [
+						"obj-150",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-161",
+						0
+					],
+					"destination": [
+						"obj-163",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-163",
+						0
+					],
+					"destination": [
+						"obj-153",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-153",
+						1
+					],
+					"destination": [
+						"obj-164",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-164",
+						0
+					],
+					"destination": [
+						"obj-165",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-165",
+						0
+					],
+					"destination": [
+						"obj-2",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-167",
+						0
+					],
+					"destination": [
+						"obj-170",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-170",
+						0
+					],
+					"destination": [
+						"obj-171",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-171",
+						0
+					],
+					"destination": [
+						"obj-172",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-172",
+						0
+					],
+					"destination": [
+						"obj-168",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-168",
+						0
+					],
+					"destination": [
+						"obj-173",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-173",
+						1
+					],
+					"destination": [
+						"obj-169",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-173",
+						0
+					],
+					"destination": [
+						"obj-174",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-174",
+						0
+					],
+					"destination": [
+						"obj-175",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-175",
+						1
+					],
+					"destination": [
+						"obj-176",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-176",
+						0
+					],
+					"destination": [
+						"obj-177",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-176",
+						0
+					],
+					"destination": [
+						"obj-178",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-38",
+						3
+					],
+					"destination": [
+						"obj-179",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-38",
+						2
+					],
+					"destination": [
+						"obj-179",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-179",
+						0
+					],
+					"destination": [
+						"obj-177",
 						1
 					]
 				}
@@ -6504,7 +7144,7 @@
 						1
 					],
 					"destination": [
-						"obj-163",
+						"obj-180",
 						0
 					]
 				}
@@ -6512,287 +7152,11 @@
 			{
 				"patchline": {
 					"source": [
-						"obj-163",
-						0
-					],
-					"destination": [
-						"obj-161",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-162",
-						0
-					],
-					"destination": [
-						"obj-164",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-164",
-						0
-					],
-					"destination": [
-						"obj-152",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-152",
-						0
-					],
-					"destination": [
-						"obj-150",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-158",
-						0
-					],
-					"destination": [
-						"obj-165",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-165",
-						0
-					],
-					"destination": [
-						"obj-166",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-166",
-						0
-					],
-					"destination": [
-						"obj-167",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-167",
-						0
-					],
-					"destination": [
-						"obj-168",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-166",
-						0
-					],
-					"destination": [
-						"obj-169",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-161",
-						0
-					],
-					"destination": [
-						"obj-172",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-172",
-						1
-					],
-					"destination": [
-						"obj-170",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-150",
-						0
-					],
-					"destination": [
-						"obj-173",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-160",
-						0
-					],
-					"destination": [
-						"obj-173",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-173",
-						0
-					],
-					"destination": [
-						"obj-174",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-174",
-						0
-					],
-					"destination": [
-						"obj-175",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-168",
-						0
-					],
-					"destination": [
-						"obj-175",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-175",
-						0
-					],
-					"destination": [
-						"obj-171",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-161",
-						1
-					],
-					"destination": [
-						"obj-176",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-176",
-						1
-					],
-					"destination": [
-						"obj-170",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-150",
-						0
-					],
-					"destination": [
-						"obj-177",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-160",
-						1
-					],
-					"destination": [
-						"obj-177",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-177",
+						"obj-180",
 						0
 					],
 					"destination": [
 						"obj-178",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-178",
-						0
-					],
-					"destination": [
-						"obj-179",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-169",
-						0
-					],
-					"destination": [
-						"obj-179",
 						1
 					]
 				}
@@ -6804,104 +7168,8 @@
 						0
 					],
 					"destination": [
-						"obj-171",
+						"obj-181",
 						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-170",
-						1
-					],
-					"destination": [
-						"obj-151",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-183",
-						0
-					],
-					"destination": [
-						"obj-185",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-185",
-						0
-					],
-					"destination": [
-						"obj-184",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-171",
-						0
-					],
-					"destination": [
-						"obj-184",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-184",
-						0
-					],
-					"destination": [
-						"obj-182",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-184",
-						0
-					],
-					"destination": [
-						"obj-182",
-						1
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-182",
-						0
-					],
-					"destination": [
-						"obj-186",
-						0
-					]
-				}
-			},
-			{
-				"patchline": {
-					"source": [
-						"obj-182",
-						1
-					],
-					"destination": [
-						"obj-186",
-						1
 					]
 				}
 			},
@@ -6912,7 +7180,379 @@
 						0
 					],
 					"destination": [
+						"obj-169",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-169",
+						0
+					],
+					"destination": [
+						"obj-167",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-175",
+						0
+					],
+					"destination": [
+						"obj-182",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-182",
+						0
+					],
+					"destination": [
 						"obj-183",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-183",
+						0
+					],
+					"destination": [
+						"obj-184",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-184",
+						0
+					],
+					"destination": [
+						"obj-185",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-183",
+						0
+					],
+					"destination": [
+						"obj-186",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-178",
+						0
+					],
+					"destination": [
+						"obj-189",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-189",
+						1
+					],
+					"destination": [
+						"obj-187",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-167",
+						0
+					],
+					"destination": [
+						"obj-190",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-177",
+						0
+					],
+					"destination": [
+						"obj-190",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-190",
+						0
+					],
+					"destination": [
+						"obj-191",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-191",
+						0
+					],
+					"destination": [
+						"obj-192",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-185",
+						0
+					],
+					"destination": [
+						"obj-192",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-192",
+						0
+					],
+					"destination": [
+						"obj-188",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-178",
+						1
+					],
+					"destination": [
+						"obj-193",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-193",
+						1
+					],
+					"destination": [
+						"obj-187",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-167",
+						0
+					],
+					"destination": [
+						"obj-194",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-177",
+						1
+					],
+					"destination": [
+						"obj-194",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-194",
+						0
+					],
+					"destination": [
+						"obj-195",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-195",
+						0
+					],
+					"destination": [
+						"obj-196",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-186",
+						0
+					],
+					"destination": [
+						"obj-196",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-196",
+						0
+					],
+					"destination": [
+						"obj-188",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-187",
+						1
+					],
+					"destination": [
+						"obj-168",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-200",
+						0
+					],
+					"destination": [
+						"obj-202",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-202",
+						0
+					],
+					"destination": [
+						"obj-201",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-188",
+						0
+					],
+					"destination": [
+						"obj-201",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-201",
+						0
+					],
+					"destination": [
+						"obj-199",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-201",
+						0
+					],
+					"destination": [
+						"obj-199",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-199",
+						0
+					],
+					"destination": [
+						"obj-203",
+						0
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-199",
+						1
+					],
+					"destination": [
+						"obj-203",
+						1
+					]
+				}
+			},
+			{
+				"patchline": {
+					"source": [
+						"obj-198",
+						0
+					],
+					"destination": [
+						"obj-200",
 						0
 					]
 				}
@@ -7009,12 +7649,27 @@
 				"Cancel",
 				0
 			],
-			"obj-181": [
+			"obj-150": [
+				"Scene",
+				"Scene",
+				0
+			],
+			"obj-154": [
+				"Recall scene",
+				"Recall scene",
+				0
+			],
+			"obj-160": [
+				"Save scene",
+				"Save scene",
+				0
+			],
+			"obj-198": [
 				"Play",
 				"Play",
 				0
 			],
-			"obj-182": [
+			"obj-199": [
 				"Gain",
 				"Gain",
 				0

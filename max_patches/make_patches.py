@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from max_parts import controls, network, number
+from max_parts import controls, network, number, scenes
 from max_player import learning, player
 from maxwriter import Patch, as_device, as_text
 from pd_patches import client, loop
@@ -56,6 +56,7 @@ def max_patch() -> bytes:
     bpm = p.control("live.numbox", "BPM", (108, 24, 34, 16), number(20, 300, 120, unit=1))
     p.wire(d.refresh, bpm)
     controls(d, bpm)
+    scenes(d)
     player(d)
     return as_text(p.patcher((60, 80, 780, HEIGHT + 40)))
 
@@ -68,6 +69,7 @@ def live_device() -> bytes:
     d.named["sync"] = p.chain(poll, "plugsync~")
     tempo = p.chain((d.named["sync"], 5), "change 0.")
     controls(d, tempo)
+    scenes(d)
     learning(d, player(d))
     return as_device(p.patcher((60, 80, 780, HEIGHT + 40), **DEVICE))
 

@@ -189,6 +189,28 @@ def controls(d: Device, bpm: End) -> None:
         p.chain(source, slot, f"prepend {address}", d.send)
 
 
+def scenes(d: Device) -> None:
+    """Lay a scene's name, and the buttons that recall and save it."""
+    p = d.patch
+    p.column("scenes")
+    lane = choice("off", "on", lane=1)
+    box, typed = d.entry("Scene", (6, 108, 56, 20), "verse", True)
+    # Open only while a button asks for the name: a return in the line does nothing.
+    gate = p.add("gate 2 0")
+    p.wire(typed, (gate, 1))
+    for number_of, name, x, address in (
+        (1, "Recall", 66, "/ditto/scene/recall"),
+        (2, "Save", 106, "/ditto/scene/save"),
+    ):
+        rect = (x, 108, 36, 20)
+        button = p.control("live.text", f"{name} scene", rect, lane, text=name, mode=0)
+        order = p.chain(button, "t b b b")
+        p.chain((order, 2), p.add(str(number_of), MESSAGE), gate)
+        p.wire((order, 1), box)
+        p.chain(order, p.add("0", MESSAGE), gate)
+        p.chain((gate, number_of - 1), "pack s", f"prepend {address}", d.send)
+
+
 def _intensity(d: Device) -> None:
     p = d.patch
     p.column("intensity")

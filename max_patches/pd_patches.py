@@ -23,6 +23,8 @@ COMMANDS = (
     ("render", "render", "i"),
     ("cancel", "cancel", "i"),
 )
+# The same for what belongs to no slot: one text, of one word or of several.
+TEXTS = (("scene", "scene/recall"), ("scene-save", "scene/save"))
 EXAMPLES = (
     "pd dsp 1",
     "ditto-slot 0",
@@ -38,7 +40,13 @@ EXAMPLES = (
     "ditto-cancel bang",
     "ditto-play 1",
     "ditto-play 0",
+    "ditto-scene-save verse",
+    "ditto-scene verse",
 )
+
+
+# Several words become one string: the text of the list, byte by byte.
+ONE_TEXT = ("list", "list trim", "fudiformat -u", "list tosymbol")
 
 
 @dataclass
@@ -86,7 +94,7 @@ class Canvas:
 
 def client() -> bytes:
     """Return ditto.pd: what may be clicked, over the engine that talks to the daemon."""
-    c = Canvas("#N canvas 40 40 520 640 12;")
+    c = Canvas("#N canvas 40 40 520 700 12;")
     c.add("ditto-rt: click a line, or change it first.", "text")
     c.add("Start the daemon with ditto-rt serve, and pd with -r 48000.", "text")
     for example in EXAMPLES:
@@ -108,11 +116,15 @@ def _engine() -> Canvas:
     for name, address, types in COMMANDS:
         came = c.add(f"r ditto-{name}")
         if name == "tags":
-            # Several words become one string: the text of the list, byte by byte.
-            came = c.chain(came, "list", "list trim", "fudiformat -u", "list tosymbol")
+            came = c.chain(came, *ONE_TEXT)
         slotted = c.chain(came, "list prepend 0")
         c.chain(slotted, f"oscformat -f {types} ditto {address.replace('/', ' ')}", "s $0-out")
         c.wire(c.add("r $0-slot"), slotted, inlet=1)
+    for name, address in TEXTS:
+        words = address.replace("/", " ")
+        c.chain(
+            c.add(f"r ditto-{name}"), *ONE_TEXT, "list", f"oscformat -f s ditto {words}", "s $0-out"
+        )
     return c
 
 

@@ -16,6 +16,8 @@ from daemon.dispatch import Dispatcher
 from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
+from daemon.scenes.board import Board
+from daemon.scenes.folder import SceneFolder
 from daemon.shelf import Shelf
 from daemon.stage import Stage
 from daemon.takes import TakeFolder, file_name
@@ -59,16 +61,19 @@ class Bench:
         self.clients = Clients(60.0)
         self.outbox = Outbox(self._keep, lambda: self.clients.subscribers(self.now_s))
         memory = self.folder / ".memory"
-        memory.mkdir()
+        memory.mkdir(parents=True, exist_ok=True)
         takes = TakeFolder(self.folder, 3, Shelf(memory))
         self.desk = Desk(self.outbox, takes, self.orders.append, Quality(), RATE_HZ)
         self.stage = Stage(RATE_HZ, takes, self.outbox, self.played.append, True)
         self.desk.on_take = self.stage.on_take
         takes.in_use = self.stage.versions
+        scenes = SceneFolder(self.folder / "scenes", (self.folder.resolve(),))
+        self.board = Board(scenes, 10**9, self.desk, self.stage, self.outbox)
         self.mailbox = Mailbox(8)
         self.office = Office(
             desk=self.desk,
             stage=self.stage,
+            board=self.board,
             outbox=self.outbox,
             clients=self.clients,
             roots=(self.folder.resolve(),),

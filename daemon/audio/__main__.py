@@ -18,6 +18,7 @@ from daemon.audio.wire import (
     Event,
     Gain,
     Hold,
+    Keep,
     Load,
     Opened,
     Order,
@@ -38,6 +39,7 @@ REPORT_S = 0.1
 WAITING_ORDERS = 4096
 FAREWELL_S = 0.1
 NICENESS = -11
+NO_SLOT = -1
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +126,7 @@ def _work(
     due_s = time.monotonic()
     while stream.active:
         try:
-            _carry_out(inbox.get(timeout=REPORT_S), events, voices)
+            _carry_out(_next(inbox, events, voices), events, voices)
         except Empty:
             pass
         except TimeoutError as error:
@@ -137,6 +139,23 @@ def _work(
     return 1
 
 
+def _next(inbox: "Queue[Order]", events: BinaryIO, voices: "Voices") -> Order:
+    """Return the next order; read a scene's take while there is none. Raises Empty."""
+    from daemon.audio.voices import Unplayable
+
+    try:
+        return inbox.get_nowait()
+    except Empty:
+        try:
+            reads = voices.takes.read_next()
+        except Unplayable as error:
+            _emit(events, Trouble(NO_SLOT, str(error)))
+            reads = True
+        if reads:
+            raise
+    return inbox.get(timeout=REPORT_S)
+
+
 def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
     from daemon.audio.voices import Unplayable
 
@@ -144,6 +163,8 @@ def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
         match order:
             case Load():
                 voices.takes.get(order.path)
+            case Keep():
+                voices.takes.keep(order.paths)
             case Play():
                 voices.play(order)
             case Stop():
@@ -155,7 +176,7 @@ def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
             case Panic():
                 voices.panic(order)
     except Unplayable as error:
-        _emit(events, Trouble(getattr(order, "slot", -1), str(error)))
+        _emit(events, Trouble(getattr(order, "slot", NO_SLOT), str(error)))
 
 
 def _clock(stream: Any, memory: "Memory") -> Clock:

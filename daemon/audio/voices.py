@@ -5,7 +5,8 @@ is free again once the callback has taken the command that started it and its en
 """
 
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +40,40 @@ class Unplayable(Exception):
 
 
 class Takes:
-    """Takes that were read, the newest KEPT_TAKES of them."""
+    """Takes that were read: the newest KEPT_TAKES, and those of scenes for as long as asked."""
 
     def __init__(self, rate_hz: int, frames: int) -> None:
         """Accept takes of this rate and at most this length."""
         self._rate_hz, self._frames = rate_hz, frames
-        self._kept: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._newest: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._held: dict[str, NDArray[np.float32]] = {}
+        self._waiting: deque[str] = deque()
 
     def get(self, path: str) -> NDArray[np.float32]:
         """Return a take's samples. Raises Unplayable."""
-        if path not in self._kept:
-            self._kept[path] = self._read(path)
-            if len(self._kept) > KEPT_TAKES:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(path)
-        return self._kept[path]
+        if path in self._held:
+            return self._held[path]
+        if path not in self._newest:
+            self._newest[path] = self._read(path)
+            if len(self._newest) > KEPT_TAKES:
+                self._newest.popitem(last=False)
+        self._newest.move_to_end(path)
+        return self._newest[path]
+
+    def keep(self, paths: Iterable[str]) -> None:
+        """Hold these, besides the newest; `read_next` reads them one by one."""
+        wanted = dict.fromkeys(paths)
+        self._held = {path: self._held[path] for path in wanted if path in self._held}
+        self._waiting = deque(path for path in wanted if path not in self._held)
+
+    def read_next(self) -> bool:
+        """Read one that is wanted; return whether there was one. Raises Unplayable."""
+        if not self._waiting:
+            return False
+        path = self._waiting.popleft()
+        found = self._newest.get(path)
+        self._held[path] = self._read(path) if found is None else found
+        return True
 
     def _read(self, path: str) -> NDArray[np.float32]:
         name = Path(path).name

@@ -28,6 +28,13 @@ class Load:
 
 
 @dataclass(frozen=True)
+class Keep:
+    """Read these takes when there is time and hold them; of those named before, no others."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Play:
     """From `at` on nothing but this take sounds in the slot.
 
@@ -108,11 +115,11 @@ class Trouble:
     text: str
 
 
-Order: TypeAlias = Begin | Load | Play | Stop | Hold | Gain | Panic
+Order: TypeAlias = Begin | Load | Keep | Play | Stop | Hold | Gain | Panic
 Event: TypeAlias = Opened | Silent | Clock | Trouble
 
 _ORDERS = MappingProxyType(
-    {kind.__name__: kind for kind in (Begin, Load, Play, Stop, Hold, Gain, Panic)}
+    {kind.__name__: kind for kind in (Begin, Load, Keep, Play, Stop, Hold, Gain, Panic)}
 )
 _EVENTS = MappingProxyType({kind.__name__: kind for kind in (Opened, Silent, Clock, Trouble)})
 

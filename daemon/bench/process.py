@@ -173,6 +173,7 @@ def write_config(folder: Path, osc_port: int, http_port: int, more: str = QUALIT
         + ("" if "[engine]" in more else '[engine]\ndevice = "cpu"\nthreads = 1\n')
         # What is tested elsewhere is rendering, and neither remembering nor playing.
         + ("" if "[cache]" in more else "[cache]\nenabled = false\n")
+        + ("" if "[scenes]" in more else f'[scenes]\nfolder = "{folder / "scenes"}"\n')
         + ("" if "[audio]" in more else '[audio]\noutput = "off"\n')
         + more
     )

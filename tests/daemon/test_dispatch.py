@@ -173,7 +173,7 @@ def test_a_melody_from_a_midi_file(bench: Bench, tmp_path: Path) -> None:
 def test_a_disk_that_does_not_answer_is_a_failure(
     bench: Bench, loop_wav: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daemon.handlers.FILE_CHECK_S", 0.05)
+    monkeypatch.setattr("daemon.aside.FILE_CHECK_S", 0.05)
     monkeypatch.setattr("daemon.handlers.check_region", lambda *_: time.sleep(0.3))
     datagram = message("/ditto/slot/region", "isffs", 0, str(loop_wav), 0.0, 1.0, "vary")
     ((_, values),) = bench.send(datagram)

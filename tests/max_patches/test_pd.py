@@ -15,7 +15,8 @@ EVERYTHING = (
     "ditto-slot 3; ditto-tags dark techno; ditto-tempo 120 8; ditto-seed 7; "
     "ditto-region /tmp/some.wav 0 1.5 loop; ditto-intensity 0 -30 4 -12 8 -20; "
     "ditto-melody 60 0 2 63 2 2.5; ditto-structure AABA; ditto-loop 0.5; "
-    "ditto-clear melody; ditto-render bang; ditto-cancel bang"
+    "ditto-clear melody; ditto-scene-save verse two; ditto-scene 1; ditto-render bang; "
+    "ditto-cancel bang"
 )
 
 
@@ -54,6 +55,8 @@ def test_what_is_sent_is_what_the_daemon_takes(tmp_path: Path) -> None:
         ("/ditto/slot/structure", [3, "AABA"]),
         ("/ditto/slot/loop", [3, 0.5]),
         ("/ditto/slot/clear", [3, "melody"]),
+        ("/ditto/scene/save", ["verse two"]),
+        ("/ditto/scene/recall", ["1"]),
         ("/ditto/render", [3]),
         ("/ditto/cancel", [3]),
     ]

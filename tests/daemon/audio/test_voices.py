@@ -158,3 +158,25 @@ def test_takes_are_read_once_and_the_oldest_forgotten(stage: Stage, tmp_path: Pa
         stage.write(number)
         takes.get(str(tmp_path / f"{number}.wav"))
     assert takes.get(str(tmp_path / "0.wav")) is not first
+
+
+def test_takes_of_scenes_are_held_however_many_others_come(stage: Stage, tmp_path: Path) -> None:
+    takes = Takes(RATE_HZ, LENGTH)
+    paths = [str(tmp_path / f"{number}.wav") for number in range(3)]
+    missing = str(tmp_path / "none.wav")
+    takes.keep([*paths, missing])
+    assert all(takes.read_next() for _ in paths)
+    with pytest.raises(Unplayable, match=r"none\.wav cannot be read"):
+        takes.read_next()
+    assert not takes.read_next()
+    held = [takes.get(path) for path in paths]
+    for number in range(10, 11 + KEPT_TAKES):
+        stage.write(number)
+        takes.get(str(tmp_path / f"{number}.wav"))
+    for path in paths:
+        Path(path).unlink()
+    assert all(takes.get(path) is audio for path, audio in zip(paths, held, strict=True))
+    takes.keep(paths[:1])
+    assert not takes.read_next() and takes.get(paths[0]) is held[0]
+    with pytest.raises(Unplayable):
+        takes.get(paths[1])
