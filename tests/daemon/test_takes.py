@@ -89,12 +89,12 @@ def test_the_report_on_disk_has_the_figures_and_what_was_asked(tmp_path: Path) -
 
 
 def test_a_report_with_figures_that_are_no_numbers_is_read_again(tmp_path: Path) -> None:
-    folder = TakeFolder(tmp_path, 4)
+    folder = opened(tmp_path, 4)
     figures = IntensityReport(mse_db2=1.0, correlation=float("nan"))
     made_report = report().model_copy(update={"intensity": figures})
     take = Take(slot=0, version=1, asked=JOB, report=made_report)
     folder.path(0, 1).write_bytes(b"RIFF")
     write_json(take.plain(), folder.path(0, 1).with_suffix(".json"))
-    (again,) = TakeFolder(tmp_path, 4).all()
+    (again,) = opened(tmp_path, 4).all()
     assert again.report.intensity is not None
     assert str(again.report.intensity) == str(figures)
