@@ -68,6 +68,7 @@ class Link(Generic[OrderT, EventT]):
         self._ready_s: float | None = None
         self._excused = False
         self._worked = False
+        self.starts = 0
 
     @property
     def pid(self) -> int | None:
@@ -119,6 +120,7 @@ class Link(Generic[OrderT, EventT]):
             self._process.kill()
 
     async def _run_once(self) -> str:
+        self.starts += 1
         read_fd, write_fd = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(

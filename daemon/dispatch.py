@@ -95,7 +95,9 @@ class Dispatcher:
     async def _datagram(self, datagram: bytes, source: Address) -> None:
         if source[1] == self._office.own[1] and source[0] in ("127.0.0.1", self._office.own[0]):
             return
-        targets = self._office.clients.hear(source, time.monotonic())
+        now_s = time.monotonic()
+        targets = self._office.clients.hear(source, now_s)
+        self._office.tally.datagram(now_s)
         try:
             packet = guard.read(datagram)
         except OscError as error:
@@ -154,6 +156,7 @@ class Dispatcher:
             arguments = () if command.echo else message.arguments
             call = read_call(command, arguments)
             asker = Asker(asker.targets, asker.command, call.reqid)
+            self._office.tally.command(command.address)
             errand = Errand(call, asker, source, message.arguments, due_ns)
             values = await HANDLERS[command.address](self._office, errand)
         except Refusal as refusal:

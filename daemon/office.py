@@ -14,6 +14,7 @@ from daemon.outbox import Asker, Outbox
 from daemon.scenes.board import Board
 from daemon.schedule import Schedule
 from daemon.stage import Stage
+from daemon.tally import Tally
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Office:
     stop: Callable[[], None]
     schedule: Schedule = field(default_factory=Schedule)
     later: set[asyncio.Task[None]] = field(default_factory=set)
+    tally: Tally = field(default_factory=Tally)
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,7 @@ class Outbox:
         """Send datagrams with `send`; events go to whoever `subscribers` returns at that time."""
         self._send = send
         self._subscribers = subscribers
+        self.on_fail: Callable[[str, str], None] = lambda command, code: None
 
     def done(self, asker: Asker, *values: Value) -> None:
         """Say that a command is finished."""
@@ -49,6 +50,7 @@ class Outbox:
         """Say that a command was refused or failed."""
         reqid = NO_REQUEST if asker.reqid is None else asker.reqid
         self._to(asker.targets, "/ditto/fail", (asker.command, reqid, code, text))
+        self.on_fail(asker.command, code)
 
     def queued(self, asker: Asker, depth: int) -> None:
         """Say that a long job was accepted behind `depth` others."""

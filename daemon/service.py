@@ -14,6 +14,7 @@ from typing import Self
 
 from daemon import web
 from daemon.announcer import Announcer
+from daemon.audio.wire import Meter
 from daemon.clients import Clients
 from daemon.config import Config, expand
 from daemon.desk import Desk
@@ -21,6 +22,7 @@ from daemon.dispatch import Dispatcher
 from daemon.errors import ConfigError
 from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_command, engine_command
 from daemon.mailbox import Mailbox
+from daemon.metrics import Child, Metrics
 from daemon.office import Office
 from daemon.outbox import Outbox
 from daemon.scenes.board import Board
@@ -29,7 +31,7 @@ from daemon.schedule import Schedule
 from daemon.shelf import Shelf, place
 from daemon.snapshot import snapshot
 from daemon.stage import Stage
-from daemon.takes import TakeFolder
+from daemon.takes import Take, TakeFolder
 from daemon.udp import Endpoint
 
 GRACE_S = 1.0
@@ -72,7 +74,7 @@ class Service:
         )
         self._plays = config.audio.output == "auto"
         self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
-        self._desk.on_take = self._stage.on_take
+        self._desk.on_take = self._on_take
         self._stage.on_file = self._copy
         takes.in_use = self._stage.versions
         self._announcer = Announcer(self._stage, outbox)
@@ -91,6 +93,11 @@ class Service:
             schedule=Schedule(osc.time_tags == "schedule", osc.schedule_horizon_s),
             stop=self._stopping.set,
         )
+        outbox.on_fail = self._office.tally.failure
+        children: dict[str, Child] = {"engine": self._link}
+        if self._plays:
+            children["audio"] = self._player
+        self._metrics = Metrics(self._office, children, lambda: self._endpoint.unsent)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
 
@@ -100,7 +107,8 @@ class Service:
         self._stack.callback(self._shelf.close)
         self._stack.callback(self._endpoint.close)
         self._endpoint.open(self._mailbox)
-        app = web.application(self._desk.takes.folder, self._snapshot, self._http.host)
+        folder, host = self._desk.takes.folder, self._http.host
+        app = web.application(folder, self._snapshot, self._metrics.text, host)
         try:
             runner = await web.start(app, self._http.host, self._http.port)
         except BaseException:
@@ -159,7 +167,14 @@ class Service:
         self._desk.on_event(event)
 
     def _on_audio_event(self, event: AudioEvent) -> None:
-        self._stage.on_event(event)
+        if isinstance(event, Meter):
+            self._metrics.meter = event
+        else:
+            self._stage.on_event(event)
+
+    def _on_take(self, take: Take) -> None:
+        self._metrics.job(take.report.wall_s)
+        self._stage.on_take(take)
 
     def _copy(self, path: Path) -> None:
         copying = asyncio.create_task(asyncio.to_thread(self._shelf.take_in, path))

@@ -1,4 +1,4 @@
-"""HTTP, read-only: the page, /status.json, and finished takes under /takes/."""
+"""HTTP, read-only: the page, /status.json, /metrics, and finished takes under /takes/."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from daemon.holder import refused
+from daemon.metrics import CONTENT_TYPE
 from daemon.takes import NAME
 
 PAGE = Path(__file__).parent / "page" / "index.html"
@@ -19,11 +20,17 @@ _HEADERS = {
 }
 
 
-def application(folder: Path, state: Callable[[], object], host: str) -> web.Application:
-    """Return the application; `state` gives what /status.json shows."""
+def application(
+    folder: Path, state: Callable[[], object], metrics: Callable[[], bytes], host: str
+) -> web.Application:
+    """Return the application; `state` gives what /status.json shows, `metrics` the page's text."""
 
     async def status(request: web.Request) -> web.StreamResponse:
         return web.json_response(state(), headers={**_HEADERS, "Cache-Control": "no-store"})
+
+    async def scrape(request: web.Request) -> web.StreamResponse:
+        headers = {**_HEADERS, "Cache-Control": "no-store", "Content-Type": CONTENT_TYPE}
+        return web.Response(body=metrics(), headers=headers)
 
     async def page(request: web.Request) -> web.StreamResponse:
         return web.FileResponse(PAGE, headers={**_HEADERS, "Content-Type": "text/html"})
@@ -40,6 +47,7 @@ def application(folder: Path, state: Callable[[], object], host: str) -> web.App
     app = web.Application(middlewares=[_only_for(host)])
     app.router.add_get("/", page)
     app.router.add_get("/status.json", status)
+    app.router.add_get("/metrics", scrape)
     app.router.add_get("/takes/{name}", take)
     return app
 

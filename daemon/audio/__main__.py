@@ -20,12 +20,14 @@ from daemon.audio.wire import (
     Hold,
     Keep,
     Load,
+    Meter,
     Opened,
     Order,
     Panic,
     Play,
     Silent,
     Stop,
+    Times,
     Trouble,
     encode,
     read_order,
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
     from daemon.audio.layout import Memory
     from daemon.audio.voices import Voices
 
-REPORT_S = 0.1
+REPORT_S, METER_S = 0.1, 1.0
 WAITING_ORDERS = 4096
 FAREWELL_S = 0.1
 NICENESS = -11
@@ -123,7 +125,7 @@ def _start(stream: Any, memory: "Memory", begin: Begin) -> None:
 def _work(
     inbox: "Queue[Order]", events: BinaryIO, stream: Any, memory: "Memory", voices: "Voices"
 ) -> int:
-    due_s = time.monotonic()
+    due_s = meter_due_s = time.monotonic()
     while stream.active:
         try:
             _carry_out(_next(inbox, events, voices), events, voices)
@@ -135,6 +137,9 @@ def _work(
         if time.monotonic() >= due_s and memory.state["blocks"][0]:
             due_s = time.monotonic() + REPORT_S
             _emit(events, _clock(stream, memory))
+        if time.monotonic() >= meter_due_s:
+            meter_due_s = time.monotonic() + METER_S
+            _emit(events, _meter(memory))
     log.error("the device is gone")
     return 1
 
@@ -177,6 +182,14 @@ def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
                 voices.panic(order)
     except Unplayable as error:
         _emit(events, Trouble(getattr(order, "slot", NO_SLOT), str(error)))
+
+
+def _meter(memory: "Memory") -> Meter:
+    from daemon.audio.layout import BUSY, PERIOD
+    from daemon.audio.meter import counts
+
+    busy, period = counts(memory.meter, BUSY), counts(memory.meter, PERIOD)
+    return Meter(Times(*busy), Times(*period))
 
 
 def _clock(stream: Any, memory: "Memory") -> Clock:

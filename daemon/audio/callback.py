@@ -13,7 +13,17 @@ from llvmlite import ir
 from numba import cfunc, from_dtype, types
 from numba.extending import intrinsic
 
-from daemon.audio.layout import COMMAND, COMMANDS, GAIN_RAMP, SLOTS, STATE, VOICE, VOICES
+from daemon.audio.layout import (
+    COMMAND,
+    COMMANDS,
+    GAIN_RAMP,
+    METER_WORDS,
+    SLOTS,
+    STATE,
+    VOICE,
+    VOICES,
+)
+from daemon.audio.meter import now_ns, record
 from daemon.audio.mixing import mix
 
 # numba's own description of carray knows only its Python side.
@@ -44,16 +54,18 @@ def _pointer_to(kind: Any) -> Any:
 
 to_state, to_command = _pointer_to(from_dtype(STATE)), _pointer_to(from_dtype(COMMAND))
 to_voice, to_gain = _pointer_to(from_dtype(VOICE)), _pointer_to(from_dtype(GAIN_RAMP))
-to_sample = _pointer_to(types.float32)
+to_sample, to_word = _pointer_to(types.float32), _pointer_to(types.int64)
 
 
 def _fill(_input: Any, output: Any, frames: Any, times: Any, flags: Any, userdata: Any) -> int:
-    addresses = carray(userdata, 6, types.int64)
+    began_ns = now_ns()
+    addresses = carray(userdata, 7, types.int64)
     state = carray(to_state(addresses[0]), 1)
     ring = carray(to_command(addresses[1]), COMMANDS)
     voices_SV = carray(to_voice(addresses[2]), (SLOTS, VOICES))
     gains_S = carray(to_gain(addresses[3]), SLOTS)
-    takes_SVN = carray(to_sample(addresses[4]), (SLOTS, VOICES, addresses[5]))
+    takes_SVN = carray(to_sample(addresses[4]), (SLOTS, VOICES, addresses[6]))
+    meter = carray(to_word(addresses[5]), METER_WORDS)
     # PaStreamCallbackTimeInfo: when the input was heard, now, when the output will be heard.
     now_s = carray(times, 3, types.float64)[1]
     if state[0].blocks == 0:
@@ -64,6 +76,7 @@ def _fill(_input: Any, output: Any, frames: Any, times: Any, flags: Any, userdat
     out_NC = carray(output, (np.int64(frames), state[0].channels), types.float32)
     state[0].at_s = now_s
     mix(out_NC, state, ring, voices_SV, gains_S, takes_SVN)
+    record(meter, began_ns, now_ns())
     return CONTINUE
 
 

@@ -22,6 +22,14 @@ NEVER = 2**62
 
 START, END, HOLD, GAIN, PANIC = 1, 2, 3, 4, 5
 
+# The callback's own times: its last call, then two histograms, each a sum, the longest and bins.
+# Eight bins for each doubling: bin 8 * k + j counts what is from 2**k * (8 + j) ns on.
+SHARE, BIN_COUNT = 8, 320
+LAST_NS, SUM_NS, LONGEST_NS, BINS = 0, 0, 1, 2
+BUSY = 1
+PERIOD = BUSY + BINS + BIN_COUNT
+METER_WORDS = PERIOD + BINS + BIN_COUNT
+
 Records = NDArray[np.void]
 
 STATE = np.dtype(
@@ -89,6 +97,7 @@ class Memory:
     voices_SV: Records
     gains_S: Records
     takes_SVN: NDArray[np.float32]
+    meter: NDArray[np.int64]
 
     def addresses(self) -> NDArray[np.int64]:
         """Return where each array begins, and how many frames a take may have."""
@@ -107,6 +116,7 @@ def allocate(rate_hz: int, channels: int, frames: int | None = None) -> Memory:
         gains_S=np.zeros(SLOTS, GAIN_RAMP),
         # The system gives pages when they are first written: an empty player stays small.
         takes_SVN=np.zeros((SLOTS, VOICES, longest), np.float32),
+        meter=np.zeros(METER_WORDS, np.int64),
     )
     memory.state["channels"], memory.state["rate_hz"] = channels, rate_hz
     memory.gains_S["old"] = memory.gains_S["new"] = 1.0

@@ -108,6 +108,26 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Times:
+    """Durations since the start of the stream, in bins: (bin, count) of those with any.
+
+    Eight bins for each doubling; bin 8 * k + j counts what took 2**k * (8 + j) ns or more.
+    """
+
+    sum_ns: int = 0
+    longest_ns: int = 0
+    bins: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How long the callback took, and how far apart its calls were."""
+
+    busy: Times = Times()
+    period: Times = Times()
+
+
+@dataclass(frozen=True)
 class Trouble:
     """A take cannot be played; the slot goes on as it was."""
 
@@ -116,12 +136,14 @@ class Trouble:
 
 
 Order: TypeAlias = Begin | Load | Keep | Play | Stop | Hold | Gain | Panic
-Event: TypeAlias = Opened | Silent | Clock | Trouble
+Event: TypeAlias = Opened | Silent | Clock | Meter | Trouble
 
 _ORDERS = MappingProxyType(
     {kind.__name__: kind for kind in (Begin, Load, Keep, Play, Stop, Hold, Gain, Panic)}
 )
-_EVENTS = MappingProxyType({kind.__name__: kind for kind in (Opened, Silent, Clock, Trouble)})
+_EVENTS = MappingProxyType(
+    {kind.__name__: kind for kind in (Opened, Silent, Clock, Meter, Trouble)}
+)
 
 
 def encode(message: Order | Event) -> bytes:
@@ -142,9 +164,15 @@ def read_event(line: bytes) -> Event:
     """Return the event on a line. Raises ValueError where it is none."""
     name, values = _parts(line)
     try:
+        if name == Meter.__name__:
+            return Meter(**{key: _times(**held) for key, held in values.items()})
         return _EVENTS[name](**values)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{line[:80]!r} is no event") from error
+
+
+def _times(sum_ns: int, longest_ns: int, bins: list[list[int]]) -> Times:
+    return Times(sum_ns, longest_ns, tuple((at, count) for at, count in bins))
 
 
 def _parts(line: bytes) -> tuple[str, dict[str, Any]]:

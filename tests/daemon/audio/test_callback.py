@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from daemon.audio.callback import fill
-from daemon.audio.layout import COMMAND, START, Memory, allocate
+from daemon.audio.layout import BUSY, COMMAND, PERIOD, START, Memory, allocate
+from daemon.audio.meter import counts
 from daemon.audio.mixing import push
 from daemon.audio.store import keep_compiled_code
 from tests.source_tree import ROOT
@@ -49,6 +50,12 @@ def test_it_plays_and_counts() -> None:
     state = memory.state[0]
     assert (state["frame"], state["blocks"], state["underruns"]) == (2 * FRAMES, 2, 1)
     assert (state["block"], state["at_s"]) == (FRAMES, 0.01)
+    (_, longest_ns, busy), (apart_ns, _, apart) = (
+        counts(memory.meter, BUSY),
+        counts(memory.meter, PERIOD),
+    )
+    assert sum(count for _, count in busy) == 2 and sum(count for _, count in apart) == 1
+    assert 0 < longest_ns and 0 < apart_ns
 
 
 def test_the_first_block_is_the_frame_that_is_due() -> None:
