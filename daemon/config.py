@@ -109,6 +109,17 @@ class Audio(_Frozen):
     block_frames: Annotated[int, _in(Range(0, 8192, "frames"))] = 0
 
 
+class Transport(_Frozen):
+    """Whose time is followed."""
+
+    source: Literal["own", "link", "midi"] = "own"
+    bpm: Annotated[float, _in(limits.BPM)] = 120.0
+    offset_ms: Annotated[float, _in(Range(-500, 500, "ms"))] = 0.0
+    link_start_stop: bool = False
+    midi_port: str = ""
+    midi_api: Literal["", "LINUX_ALSA", "UNIX_JACK", "MACOSX_CORE", "WINDOWS_MM"] = ""
+
+
 class Render(_Frozen):
     """How much work a take costs where a slot does not say so."""
 
@@ -146,6 +157,7 @@ class Config(_Frozen):
     scenes: Scenes = Scenes()
     engine: Engine = Engine()
     audio: Audio = Audio()
+    transport: Transport = Transport()
     render: Render = Render()
     log: Log = Log()
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from daemon.arguments import Call, Value
 from daemon.clients import Address, Clients
+from daemon.conductor import Conductor
 from daemon.desk import Desk
 from daemon.guard import Argument
 from daemon.outbox import Asker, Outbox
@@ -24,6 +25,7 @@ class Office:
     desk: Desk
     stage: Stage
     board: Board
+    conductor: Conductor
     outbox: Outbox
     clients: Clients
     roots: tuple[Path, ...]

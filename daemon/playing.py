@@ -33,20 +33,30 @@ async def _panic(office: Office, errand: Errand) -> tuple[Value, ...]:
 
 
 async def _tempo(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.set_tempo(errand.call.number("bpm"), errand.due_ns),)
+    return (office.conductor.set_tempo(errand.call.number("bpm"), errand.due_ns),)
 
 
 async def _start(office: Office, errand: Errand) -> tuple[Value, ...]:
     beat = errand.call.values.get("beat")
-    return (office.stage.start(None if beat is None else float(beat), errand.due_ns),)
+    return (office.conductor.start(None if beat is None else float(beat), errand.due_ns),)
 
 
 async def _halt(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.halt(errand.due_ns),)
+    return (office.conductor.halt(errand.due_ns),)
 
 
 async def _beat(office: Office, errand: Errand) -> tuple[Value, ...]:
-    return (office.stage.move(errand.call.number("beat"), errand.due_ns),)
+    return (office.conductor.move(errand.call.number("beat"), errand.due_ns),)
+
+
+async def _source(office: Office, errand: Errand) -> tuple[Value, ...]:
+    source = errand.call.text("source")
+    await office.conductor.use(source)
+    return (source,)
+
+
+async def _transport(office: Office, errand: Errand) -> None:
+    office.outbox.reply(errand.asker, "/ditto/transport.reply", *office.conductor.values())
 
 
 async def _audio(office: Office, errand: Errand) -> None:
@@ -72,6 +82,8 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/gain": _gain,
         "/ditto/rollback": _rollback,
         "/ditto/panic": _panic,
+        "/ditto/transport": _transport,
+        "/ditto/transport/source": _source,
         "/ditto/transport/tempo": _tempo,
         "/ditto/transport/start": _start,
         "/ditto/transport/stop": _halt,

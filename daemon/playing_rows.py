@@ -1,6 +1,7 @@
 """The part of the protocol's table that is about playing."""
 
-from daemon.rows import BPM, SLOT, Arg, Command, Reply, integer, number, text
+from daemon import transport_rows
+from daemon.rows import BPM, SLOT, Command, Reply, integer, number, text
 from ditto_rt import limits
 
 OUTPUTS = ("off", "starting", "on", "none")
@@ -48,30 +49,7 @@ COMMANDS = (
         (),
         "Silences all slots within one block of the device and forgets what was planned.",
     ),
-    Command(
-        "/ditto/transport/tempo",
-        (BPM,),
-        "Changes the transport's tempo at once; the beat does not jump. Takes keep their own.",
-        done=(_EFFECT,),
-    ),
-    Command(
-        "/ditto/transport/start",
-        (Arg("beat", "float", "where; without it, where it is", limits.TRANSPORT_BEAT, (), True),),
-        "Lets the transport run. It runs when the daemon starts.",
-        done=(number("beat", "from which it runs"),),
-    ),
-    Command(
-        "/ditto/transport/stop",
-        (),
-        "Lets the transport stand still and silences all slots.",
-        done=(number("beat", "on which it stands"),),
-    ),
-    Command(
-        "/ditto/transport/beat",
-        (number("beat", "which it is now", limits.TRANSPORT_BEAT),),
-        "Sets the transport's beat. What plays goes on; what is planned follows the beat.",
-        done=(number("beat", "which it is now"),),
-    ),
+    *transport_rows.COMMANDS,
     Command(
         "/ditto/audio",
         (),
@@ -82,6 +60,7 @@ COMMANDS = (
 )
 
 REPLIES = (
+    *transport_rows.REPLIES,
     Reply(
         "/ditto/audio.reply",
         (

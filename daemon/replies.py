@@ -132,6 +132,7 @@ CODES = {
     "bad_target": "a curve, melody or form does not fit the take",
     "no_take": "the slot has no take yet",
     "no_scene": "no scene has this name",
+    "no_source": "what the transport should follow cannot be had",
     "no_audio": "there is nothing to play on",
     "no_model": "the model cannot be loaded",
     "replaced": "a newer /ditto/render on the slot took its place",

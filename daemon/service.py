@@ -16,6 +16,7 @@ from daemon import web
 from daemon.announcer import Announcer
 from daemon.audio.wire import Meter
 from daemon.clients import Clients
+from daemon.conductor import Conductor
 from daemon.config import Config, expand
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
@@ -77,6 +78,7 @@ class Service:
         self._desk.on_take = self._on_take
         self._stage.on_file = self._copy
         takes.in_use = self._stage.versions
+        self._conductor = Conductor(self._stage, outbox, config.transport)
         self._announcer = Announcer(self._stage, outbox)
         self._board = Board(
             scenes, config.scenes.preload_mb * MEGABYTE, self._desk, self._stage, outbox
@@ -85,6 +87,7 @@ class Service:
             desk=self._desk,
             stage=self._stage,
             board=self._board,
+            conductor=self._conductor,
             outbox=outbox,
             clients=clients,
             roots=_roots(config, takes.folder),
@@ -122,6 +125,7 @@ class Service:
             asyncio.create_task(self._link.keep_alive(), name="engine"),
             asyncio.create_task(self._announcer.run(), name="announcer"),
             asyncio.create_task(self._board.run(), name="scenes"),
+            asyncio.create_task(self._conductor.run(), name="conductor"),
         ]
         if self._plays:
             self._tasks.append(asyncio.create_task(self._player.keep_alive(), name="audio"))
@@ -146,6 +150,7 @@ class Service:
         for task in [*self._tasks, *self._office.later]:
             task.cancel()
         await asyncio.gather(*self._tasks, *self._office.later, return_exceptions=True)
+        self._conductor.close()
         await self._stack.aclose()
 
     async def stopped(self) -> None:

@@ -50,6 +50,13 @@ def snapshot(office: Office, uptime_s: float) -> object:
                 "beat": float(stage.transport.beat_at(stage.now())),
                 "running": stage.transport.running,
             },
+            "transport": {
+                "source": office.conductor.source,
+                "state": office.conductor.state,
+                "peers": office.conductor.peers,
+                "error_ms": office.conductor.error_s * 1000,
+                "text": office.conductor.text,
+            },
             "osc": {"host": office.own[0], "port": office.own[1]},
             "schedule": _schedule(office.schedule),
             "slots": [_slot(office, n) for n in range(SLOTS) if _is_used(desk, n)],

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
+from daemon.aligning import Shift, realigned, replanned
 from daemon.arguments import Value
 from daemon.audio.wire import (
     HERE_AND_NOW,
@@ -130,13 +131,13 @@ class Stage:
         loop = self._loop(self.choice.held(slot))
         at, beat = self._next(quantum, True, due_ns)
         self._askers[slot] = asker
-        self._put(slot, Change(at, loop, at, beat))
-        return loop.version, float(beat), float(loop.bpm), int(loop.bpm == self.transport.bpm)
+        self._put(slot, Change(at, loop, at, beat, exact(quantum), beat))
+        return loop.version, float(beat), float(loop.bpm), int(self.transport.fits(loop.bpm))
 
     def stop(self, slot: int, quantum: float, due_ns: int | None = None) -> float:
         """Silence the slot on a beat; return that beat."""
         at, beat = self._next(quantum, False, due_ns)
-        self._put(slot, Change(at, None, at, beat))
+        self._put(slot, Change(at, None, at, beat, exact(quantum)))
         return float(beat)
 
     def launch(
@@ -159,9 +160,9 @@ class Stage:
         for slot, plan in enumerate(self.plans):
             if slot in loops:
                 self._askers[slot] = asker
-                self._put(slot, Change(at, loops[slot], at, beat))
+                self._put(slot, Change(at, loops[slot], at, beat, exact(quantum), beat))
             elif plan.changes:
-                self._put(slot, Change(at, None, at, beat))
+                self._put(slot, Change(at, None, at, beat, exact(quantum)))
         return beat
 
     def keep(self, paths: Iterable[str]) -> None:
@@ -231,6 +232,14 @@ class Stage:
         self._keep_promises(due_ns)
         return beat
 
+    def follow(self, transport: Transport, jumps: bool = False) -> None:
+        """Take over where another clock is. jumps: what is planned moves to the new grid."""
+        self.transport = transport
+        self._keep_promises(None, Shift.JUMPS if jumps else Shift.FOLLOWS)
+        for slot, plan in enumerate(self.plans):
+            for change in realigned(plan, transport, self.soon()):
+                self._put(slot, change)
+
     def on_event(self, event: AudioEvent) -> None:
         """Carry out what the audio process's event means."""
         match event:
@@ -259,7 +268,11 @@ class Stage:
         if not later:
             return slot, int(version > 0), version, NOTHING, float(NOTHING)
         coming = later[0].loop.version if later[0].loop else 0
-        beat = self.transport.beat_at(later[0].at) if later[0].beat is None else later[0].beat
+        beat, loop = later[0].beat, later[0].loop
+        if beat is None and loop and self.transport.fits(loop.bpm):
+            beat = later[0].start
+        if beat is None:
+            beat = self.transport.beat_at(later[0].at)
         return slot, int(version > 0), version, coming, float(beat)
 
     def versions(self, slot: int) -> set[int]:
@@ -325,23 +338,16 @@ class Stage:
         now = self.now()
         return now if due_ns is None else max(now, self.heard_at(due_ns))
 
-    def _keep_promises(self, due_ns: int | None = None) -> None:
+    def _keep_promises(self, due_ns: int | None = None, shift: Shift = Shift.SET) -> None:
         """Move what was planned for a beat to where that beat is now."""
         soon = self.soon(due_ns)
-        if not self.transport.running:
-            return
         for slot, plan in enumerate(self.plans):
-            later = plan.after(soon)
-            moved = [
-                c if c.beat is None else c.moved(max(self.transport.frame_of(c.beat), soon))
-                for c in later
-            ]
-            if tuple(moved) != later:
+            moved = replanned(plan, self.transport, soon, shift)
+            if moved is not None:
                 self._order(Hold(slot, soon))
-                self.plans[slot] = Timeline(plan.changes[: len(plan.changes) - len(later)])
+                self.plans[slot] = Timeline(plan.changes[: len(plan.changes) - len(moved)])
                 for change in moved:
                     self._put(slot, change)
-        self.changed()
 
     def _tell_all(self) -> None:
         """Bring a new audio process to where the old one would be."""

@@ -15,25 +15,32 @@ from ditto_rt.timing import exact
 
 @dataclass(frozen=True)
 class Loop:
-    """A take of a slot: its file, its length in frames before rounding, its tempo."""
+    """A take of a slot: its file, its length in frames before rounding, its tempo.
+
+    beats: its length in beats of its own tempo, 0 where that is not known.
+    """
 
     version: int
     path: str
     bpm: Fraction
     period: Fraction
+    beats: Fraction = Fraction(0)
 
 
 @dataclass(frozen=True)
 class Change:
     """From frame `at` on `loop` sounds, None for silence; its passes are counted from `origin`.
 
-    `beat` is the one it was promised for, None where it waits for the end of a pass.
+    `beat` is the one it was promised for, a multiple of `quantum` where that is not 0; None where
+    it waits for the end of a pass. `start` is the beat that belongs to `origin`, where one does.
     """
 
     at: int
     loop: Loop | None
     origin: int = 0
     beat: Fraction | None = None
+    quantum: Fraction = Fraction(0)
+    start: Fraction | None = None
 
     def moved(self, at: int) -> "Change":
         """Return the same change on another frame."""
@@ -86,7 +93,9 @@ class Timeline:
                 # It begins on this very frame.
                 fresh.insert(0, replace(now, loop=loop))
             elif not later or boundary < later[0].at:
-                fresh.insert(0, Change(boundary, loop, boundary))
+                passed = round((boundary - now.origin) / now.loop.period)
+                start = None if now.start is None else now.start + passed * now.loop.beats
+                fresh.insert(0, Change(boundary, loop, boundary, start=start))
         if not any(c.loop for c in fresh):
             return self, ()
         kept = tuple(c for c in self.changes if c.at < fresh[0].at)
@@ -104,7 +113,7 @@ def loop_of(take: Take, path: str) -> Loop:
     period = exact(asked.beats) * 60 / bpm * report.sample_rate
     if round(period) != report.frames:
         period = Fraction(report.frames)
-    return Loop(take.version, path, bpm, period)
+    return Loop(take.version, path, bpm, period, period * bpm / (60 * report.sample_rate))
 
 
 @dataclass(frozen=True)

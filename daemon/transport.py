@@ -15,18 +15,28 @@ DEFAULT_BPM = Fraction(120)
 
 @dataclass(frozen=True)
 class Transport:
-    """Beat `beat` lies on frame `frame`; where `running` is False the beat stands still."""
+    """Beat `beat` lies on frame `frame`; where `running` is False the beat stands still.
+
+    One that follows another clock runs `pull` times as fast as `bpm` says, to catch up with it.
+    slack: by which part of `bpm` the tempo of a take may be off that is in time.
+    """
 
     rate_hz: int
     bpm: Fraction = DEFAULT_BPM
     frame: int = 0
     beat: Fraction = Fraction(0)
     running: bool = True
+    pull: Fraction = Fraction(1)
+    slack: Fraction = Fraction(0)
 
     @property
     def frames_per_beat(self) -> Fraction:
         """Return how long a beat is."""
-        return 60 * self.rate_hz / self.bpm
+        return 60 * self.rate_hz / (self.bpm * self.pull)
+
+    def fits(self, bpm: Fraction) -> bool:
+        """Return whether a take of that tempo is in time."""
+        return abs(bpm - self.bpm) <= self.slack * self.bpm
 
     def beat_at(self, frame: int) -> Fraction:
         """Return the beat on a frame, also before the anchor."""

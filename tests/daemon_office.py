@@ -11,6 +11,8 @@ from typing import Any
 from daemon import guard
 from daemon.audio.wire import Order as AudioOrder
 from daemon.clients import Address, Clients
+from daemon.conductor import Conductor
+from daemon.config import Transport
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
 from daemon.mailbox import Mailbox
@@ -30,12 +32,12 @@ OWN: Address = ("127.0.0.1", 7770)
 RATE_HZ = 48_000
 
 
-def report(loss: tuple[float, ...] = (3.0, 1.0, 2.0)) -> Report:
+def report(loss: tuple[float, ...] = (3.0, 1.0, 2.0), frames: int = 4800) -> Report:
     """Return a report as an engine sends it."""
     return Report(
         sample_rate=RATE_HZ,
-        frames=4800,
-        seconds=0.1,
+        frames=frames,
+        seconds=frames / RATE_HZ,
         wall_s=1.5,
         iterations=len(loss),
         loss=loss,
@@ -69,11 +71,13 @@ class Bench:
         takes.in_use = self.stage.versions
         scenes = SceneFolder(self.folder / "scenes", (self.folder.resolve(),))
         self.board = Board(scenes, 10**9, self.desk, self.stage, self.outbox)
+        self.conductor = Conductor(self.stage, self.outbox, Transport())
         self.mailbox = Mailbox(8)
         self.office = Office(
             desk=self.desk,
             stage=self.stage,
             board=self.board,
+            conductor=self.conductor,
             outbox=self.outbox,
             clients=self.clients,
             roots=(self.folder.resolve(),),
@@ -116,16 +120,18 @@ class Bench:
         """Return the newest render that the engine was given."""
         return [order for order in self.orders if isinstance(order, RenderOrder)][-1]
 
-    def publish(self, order: RenderOrder, version: int, final: bool = False) -> None:
+    def publish(
+        self, order: RenderOrder, version: int, final: bool = False, frames: int = 4800
+    ) -> None:
         """Let the engine put a version of a render on the shelf and tell so."""
         Path(order.shelf, file_name(order.slot, version)).write_bytes(b"RIFF")
-        made = report().model_copy(update={"final": final})
+        made = report(frames=frames).model_copy(update={"final": final})
         self.desk.on_event(Published(id=order.id, version=version, report=made))
 
-    def finish(self, order: RenderOrder, version: int | None = None) -> None:
+    def finish(self, order: RenderOrder, version: int | None = None, frames: int = 4800) -> None:
         """Let the engine finish a render with that version, None its first, with files."""
         last = order.version if version is None else version
-        self.publish(order, last, final=True)
+        self.publish(order, last, final=True, frames=frames)
         path = Path(order.takes, file_name(order.slot, last))
         path.write_bytes(b"RIFF")
         path.with_suffix(".json").write_text("{}")

@@ -75,8 +75,8 @@ def _end(state: Any, command: Any, voice: Any) -> None:
     if at >= voice.end:
         return
     if at <= voice.begin and first <= voice.begin - voice.rise:
-        # It has not been heard yet and never will be.
-        voice.end = voice.begin - voice.rise
+        # It has not been heard yet and never will be: its voice is free from now on.
+        voice.end = first
         return
     if at - command.fade < first:
         state[0].late += at >= 0
@@ -89,7 +89,7 @@ def _hold(state: Any, command: Any, voice: Any) -> None:
     """Forget what was planned for a voice from command.at on, where it has not begun."""
     first = state[0].frame
     if voice.begin >= command.at and first <= voice.begin - voice.rise:
-        voice.end = voice.begin - voice.rise
+        voice.end = first
     elif command.at <= voice.end < NEVER and first <= voice.end - voice.fall:
         voice.end = NEVER
 
