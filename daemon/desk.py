@@ -5,10 +5,12 @@ at a time.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from daemon.child import Died
+from daemon.deadlines import FirstVersions
 from daemon.delivery import Delivery, take_values
 from daemon.errors import Refusal
 from daemon.jobs import Line, Request
@@ -68,6 +70,7 @@ class Desk:
         self.on_take: Callable[[Take], None] = lambda _: None
         self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "running": 0, "none": 0}
         self.deadlines = {"kept": 0, "missed": 0}
+        self._first = FirstVersions()
         self._engine = "loading"
         self._trouble = Refusal("no_model", "")
         self._starts = 0
@@ -100,8 +103,8 @@ class Desk:
         controls change. An asker without targets (`Asker((), "/ditto/automation")`) is told
         nothing; takes still go to registered clients.
 
-        deadline: the best version so far is the take when the time is up. Such renders come before
-        others in the line.
+        deadline: the best version so far is the take when the time is up. Such a render comes
+        before others in the line; one that runs without a deadline pauses, and goes on afterwards.
 
         Raises Refusal where the parts do not go together, or no model can be loaded.
         """
@@ -109,13 +112,21 @@ class Desk:
         if self._engine == "failed":
             raise Refusal(self._trouble.code, str(self._trouble))
         before = self.line.of(slot)
-        if before and not (warm and before.warm):
+        if before and not (warm and before.quiet):
             text = f"a newer render of slot {slot} took its place"
             self._delivery.failed(before, "replaced", text)
         self._drop(before)
-        request = Request(self.line.next_id(), slot, wanted, asker, warm, deadline)
+        if deadline:
+            self._make_room()
+        number = self.line.next_id()
+        request = Request(number, slot, wanted, asker, warm, deadline, quiet=warm)
         self._delivery.accepted(request, self.line.add(request))
         self._advance()
+
+    def earliest_s(self, job: Job) -> float:
+        """Return when a first version of `job` can be there, by the monotonic clock."""
+        promised = (r.deadline.by_s for r in self.line.unfinished() if r.deadline)
+        return max([time.monotonic(), *promised]) + self._first.expected_s(job.seconds)
 
     def cancel(self, slot: int) -> bool:
         """Stop the slot's render; return whether there was one."""
@@ -162,7 +173,7 @@ class Desk:
             case Finished() if running := self._running(event.id):
                 self._on_finished(running, event.problem)
             case Stopped() if running := self._running(event.id):
-                self._end(running, event.code, event.text)
+                self._on_stopped(running, event.code, event.text)
         self._advance()
 
     def _running(self, job: int) -> Request | None:
@@ -173,6 +184,7 @@ class Desk:
         if self._engine != "ready" or (request := self.line.advance()) is None:
             return
         request.version = self.slots[request.slot].version + 1
+        request.ordered_s = time.monotonic()
         self._order(
             RenderOrder(
                 id=request.id,
@@ -186,6 +198,21 @@ class Desk:
                 deadline=request.deadline,
             )
         )
+
+    def _make_room(self) -> None:
+        """Pause what runs without a deadline."""
+        running = self.line.running
+        if running and running.wanted and not (running.made or running.deadline or running.pausing):
+            running.pausing = True
+            self._order(CancelOrder(id=running.id))
+
+    def _on_stopped(self, request: Request, code: str, text: str) -> None:
+        if request.wanted and request.pausing and code == "cancelled":
+            # Another number: the engine takes the old one for one that nobody wants.
+            request.id, request.warm = self.line.next_id(), True
+            self.line.again(request)
+        else:
+            self._end(request, code, text)
 
     def _drop(self, request: Request | None) -> None:
         if request and self.line.drop(request):
@@ -207,6 +234,8 @@ class Desk:
             # It was made before the engine heard that nobody wants it.
             self.takes.delete(slot, version)
             return
+        if version == request.version:
+            self._first.learn(report.seconds, time.monotonic() - request.ordered_s)
         heard = version == self.slots[slot].version
         self.takes.add(take)
         self.slots[slot] = replace(self.slots[slot], version=version)

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from daemon import playing, slots
 from daemon.arguments import Call, Value
 from daemon.aside import in_thread
+from daemon.deadlines import aim
 from daemon.errors import Refusal
 from daemon.files import allowed_file, check_region
 from daemon.guard import Argument
@@ -202,6 +203,14 @@ async def _render(office: Office, errand: Errand) -> None:
     office.desk.submit(errand.call.integer("slot"), errand.asker)
 
 
+async def _render_by(office: Office, errand: Errand) -> None:
+    slot, desk = errand.call.integer("slot"), office.desk
+    job = desk.slots[slot].job()
+    quantum = errand.call.number("deadline_beats")
+    deadline = aim(office.stage, slot, quantum, job.beats, desk.earliest_s(job))
+    desk.submit(slot, errand.asker, job, deadline=deadline)
+
+
 async def _cancel(office: Office, errand: Errand) -> tuple[Value, ...]:
     number = errand.call.integer("slot")
     return number, int(office.desk.cancel(number))
@@ -234,6 +243,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/slot/get": _get,
         "/ditto/slot/last": _last,
         "/ditto/render": _render,
+        "/ditto/render_by": _render_by,
         "/ditto/cancel": _cancel,
         **playing.HANDLERS,
         "/ditto/clear_sched": _clear_sched,

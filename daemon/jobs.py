@@ -15,7 +15,9 @@ class Request:
     """One render. `wanted` is False once it was cancelled or replaced while it ran.
 
     `made`: its last version is heard, only its file is not there yet. `warm`: see `Desk.submit`.
-    `tries` counts the engines that died of it, or beside it.
+    `tries` counts the engines that died of it, or beside it. `ordered_s`: when the engine got it.
+    `pausing`: it makes room for a deadline, and will go on from where it was. `quiet`: its asker
+    hears nothing when another quiet one takes its place.
     """
 
     id: int
@@ -27,6 +29,9 @@ class Request:
     version: int = 0
     made: Take | None = None
     tries: int = 0
+    ordered_s: float = 0.0
+    pausing: bool = False
+    quiet: bool = False
     fraction: float = 0.0
     loss: float | None = None
     told_s: float = float("-inf")
@@ -78,7 +83,7 @@ class Line:
 
     def again(self, request: Request) -> None:
         """Put the running request back, before all others."""
-        self.running = None
+        self.running, request.pausing = None, False
         self._waiting = {request.slot: request, **self._waiting}
 
     def drop(self, request: Request) -> bool:

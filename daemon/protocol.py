@@ -210,6 +210,26 @@ _COMMANDS = (
         later=True,
     ),
     Command(
+        "/ditto/render_by",
+        (
+            SLOT,
+            number(
+                "deadline_beats",
+                "be ready by the next multiple of so many beats; 0: by the end of the loop",
+                limits.QUANTUM_BEATS,
+            ),
+        ),
+        "The same, in time: the best that is found until then is the take. /ditto/deadline says "
+        "by which beat; one that is too near for any version is left out.",
+        done=(
+            SLOT,
+            integer("version", "number of the take"),
+            integer("kept", "1: a version was there in time, 0: it was not"),
+        ),
+        replies=("/ditto/queued", "/ditto/deadline", "/ditto/progress", "/ditto/take"),
+        later=True,
+    ),
+    Command(
         "/ditto/cancel",
         (SLOT,),
         "Stops the slot's render, which answers /ditto/fail with code cancelled.",

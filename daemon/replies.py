@@ -139,6 +139,7 @@ CODES = {
     "cancelled": "/ditto/cancel or /ditto/clear_sched stopped it",
     "engine_died": "the engine ended in the middle of the job, twice, and is started again",
     "engine_error": "the engine met an error of its own; the log has its story",
+    "no_memory": "the take does not fit into the device's memory, even with less work",
     "no_device": "the device that the configuration asks for is not there",
     "daemon_error": "the daemon met an error of its own; the log has its story",
     "disk": "a file could not be written; a take plays from memory where there was room",

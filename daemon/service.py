@@ -110,8 +110,8 @@ class Service:
         self._stack.callback(self._shelf.close)
         self._stack.callback(self._endpoint.close)
         self._endpoint.open(self._mailbox)
-        folder, host = self._desk.takes.folder, self._http.host
-        app = web.application(folder, self._snapshot, self._metrics.text, host)
+        folders, host = (self._desk.takes.folder, self._shelf.folder), self._http.host
+        app = web.application(folders, self._snapshot, self._metrics.text, host)
         try:
             runner = await web.start(app, self._http.host, self._http.port)
         except BaseException:

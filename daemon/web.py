@@ -1,6 +1,6 @@
 """HTTP, read-only: the page, /status.json, /metrics, and finished takes under /takes/."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from aiohttp import web
@@ -21,9 +21,15 @@ _HEADERS = {
 
 
 def application(
-    folder: Path, state: Callable[[], object], metrics: Callable[[], bytes], host: str
+    folders: Sequence[Path],
+    state: Callable[[], object],
+    metrics: Callable[[], bytes],
+    host: str,
 ) -> web.Application:
-    """Return the application; `state` gives what /status.json shows, `metrics` the page's text."""
+    """Return the application; `state` gives what /status.json shows, `metrics` the page's text.
+
+    A take comes from the first of `folders` that has it.
+    """
 
     async def status(request: web.Request) -> web.StreamResponse:
         return web.json_response(state(), headers={**_HEADERS, "Cache-Control": "no-store"})
@@ -37,9 +43,10 @@ def application(
 
     async def take(request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
-        path = folder / name
+        found = (folder / name for folder in folders if (folder / name).is_file())
         # Only names that the daemon gives: no other file, no other folder.
-        if not NAME.fullmatch(name) or not path.is_file():
+        path = next(found, None) if NAME.fullmatch(name) else None
+        if path is None:
             raise web.HTTPNotFound(text=f"there is no take {name[:80]!r}\n")
         headers = {**_HEADERS, "Content-Type": _TYPES[path.suffix]}
         return web.FileResponse(path, headers=headers)

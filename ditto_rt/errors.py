@@ -5,6 +5,7 @@ DittoError
  +- BadRegion    a region that the file does not hold
  +- BadTarget    a melody, curve or form that the take cannot carry
  +- NoModel      weights that are missing or damaged
+ +- OutOfMemory  a take that the device has no room for
 """
 
 
@@ -36,3 +37,9 @@ class NoModel(DittoError):
     """Weights that cannot be loaded."""
 
     code = "no_model"
+
+
+class OutOfMemory(DittoError):
+    """A take too large for the device's memory."""
+
+    code = "no_memory"

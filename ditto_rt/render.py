@@ -90,6 +90,7 @@ class _Path:
     job: Job
     noise_SBCHW: Tensor | None
     base_BCHW: Tensor | None
+    thrifty: bool
 
     def generate(self, x_T: Tensor, steps: int) -> Tensor:
         """Return x_0; a variation starts from its source, noised by x_T, part of the way."""
@@ -103,7 +104,7 @@ class _Path:
             times_S,
             self.job.quality.sampler,
             self.noise_SBCHW,
-            checkpointed=steps > CHECKPOINT_ABOVE and torch.is_grad_enabled(),
+            checkpointed=(self.thrifty or steps > CHECKPOINT_ABOVE) and torch.is_grad_enabled(),
         )
 
 
@@ -120,7 +121,11 @@ def iterations_of(job: Job) -> int:
 
 
 def render(
-    job: Job, model: Model, output_rate_hz: int, start: NDArray[np.float32] | None = None
+    job: Job,
+    model: Model,
+    output_rate_hz: int,
+    start: NDArray[np.float32] | None = None,
+    thrifty: bool = False,
 ) -> Iterator[Progress | Take]:
     """Yield progress and, last, the take. The caller cancels by leaving the loop.
 
@@ -128,12 +133,13 @@ def render(
     who wants to hear early, or has no time left, makes a take of it.
 
     `start`: the x_T (1, C, H, W) to begin with, as an earlier take's; None draws it by the seed.
+    `thrifty`: the same in less memory and more time; one model call's activations at a time.
     Raises BadFile, BadRegion, BadTarget for what the job's files and targets cannot give, and
     ValueError for a start of another shape.
     """
     started_s = time.perf_counter()
     layout = lay_out(job, model.sample_rate_hz, output_rate_hz)
-    drawn_T, path = _prepare(job, layout, model)
+    drawn_T, path = _prepare(job, layout, model, thrifty)
     x_T = drawn_T if start is None else _like(drawn_T, start)
     maker = _Maker(job, model, layout, output_rate_hz, started_s)
     first_steps = min(job.quality.search_steps, max(1, int(FIRST_STEP_S / job.seconds)))
@@ -205,7 +211,7 @@ def _like(drawn: Tensor, start: NDArray[np.float32]) -> Tensor:
     return torch.tensor(start, dtype=drawn.dtype, device=drawn.device)
 
 
-def _prepare(job: Job, layout: Layout, model: Model) -> tuple[Tensor, _Path]:
+def _prepare(job: Job, layout: Layout, model: Model, thrifty: bool) -> tuple[Tensor, _Path]:
     shape = (1, *model.latent_shape(layout.total))
     # Drawn on the CPU, so that a seed means the same on every device.
     generator = torch.Generator().manual_seed(job.seed)
@@ -216,8 +222,8 @@ def _prepare(job: Job, layout: Layout, model: Model) -> tuple[Tensor, _Path]:
     vary = job.region is not None and job.region.mode == "vary"
     base_BCHW = reference_latent(layout, model) if vary else None
     cond = _conditioning(job, layout, model, shape[-1])
-    denoise = guided(model, cond, job.quality.guidance, THRESHOLD_PERCENTILE)
-    return x_T, _Path(denoise, job, noise_SBCHW, base_BCHW)
+    denoise = guided(model, cond, job.quality.guidance, THRESHOLD_PERCENTILE, apart=thrifty)
+    return x_T, _Path(denoise, job, noise_SBCHW, base_BCHW, thrifty)
 
 
 def _conditioning(job: Job, layout: Layout, model: Model, width: int) -> Conditioning:

@@ -78,11 +78,16 @@ def threshold(x_0: Tensor, percentile: float | None = 0.995, limit: float = 8.0)
 
 
 def guided(
-    model: Model, cond: Conditioning, guidance: float, percentile: float | None = None
+    model: Model,
+    cond: Conditioning,
+    guidance: float,
+    percentile: float | None = None,
+    apart: bool = False,
 ) -> Denoise:
     """Return a denoiser with classifier-free guidance (Ho and Salimans 2022, eq. 6), on x_0.
 
-    Both estimates come from one call on a doubled batch; guidance 1 needs one plain call. On x_0
+    Both estimates come from one call on a doubled batch, or, to spare memory, `apart`, from two;
+    guidance 1 needs one plain call. On x_0
     rather than on the noise, which says nothing at t = 1 where alpha is 0. `cond` is of one clip;
     a batch of latents shares it. `percentile` turns dynamic thresholding on.
     """
@@ -96,7 +101,16 @@ def guided(
         tagged, free = model.denoise(torch.cat([x_BCHW, x_BCHW]), t, both).chunk(2)
         return threshold(free + guidance * (tagged - free), percentile)
 
-    return plain if guidance == 1 else doubled
+    def two_calls(x_BCHW: Tensor, t: Tensor) -> Tensor:
+        tagged, free = (
+            model.denoise(x_BCHW, t, _repeat((one,), len(x_BCHW)))
+            for one in (cond, model.unconditioned(cond))
+        )
+        return threshold(free + guidance * (tagged - free), percentile)
+
+    if guidance == 1:
+        return plain
+    return two_calls if apart else doubled
 
 
 def _repeat(conds: tuple[Conditioning, ...], batch: int) -> Conditioning:

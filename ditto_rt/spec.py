@@ -210,10 +210,12 @@ class SeamReport(_Frozen):
 class Report(_Frozen):
     """What was made and how closely it meets what was asked.
 
-    `final`: False for a version that was heard while the search went on.
+    `final`: False for a version that was heard while the search went on. `lowered`: what was made
+    less than asked because memory was short, "" for nothing.
     """
 
     final: bool = True
+    lowered: str = ""
     sample_rate: int
     frames: int
     seconds: float

@@ -20,6 +20,7 @@ from daemon.cache import digest
 from daemon.cache.blob import Entry
 from daemon.cache.request import Request, distances, request_of
 from daemon.cache.store import FAR, Cache
+from daemon.engine.ladder import climb_down
 from daemon.engine.produce import Found, Held, Render
 from daemon.wire import Hit
 from ditto_rt.builtin import weights
@@ -27,7 +28,6 @@ from ditto_rt.layout import lay_out
 from ditto_rt.limits import SEED
 from ditto_rt.model import Model
 from ditto_rt.render import Progress, Take, iterations_of
-from ditto_rt.render import render as render_anew
 from ditto_rt.spec import Job
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Recall:
     """A renderer that asks the cache first and tells it afterwards."""
 
     def __init__(
-        self, cache: Cache | None, weights: str, first_of: int = 1, search: Search = render_anew
+        self, cache: Cache | None, weights: str, first_of: int = 1, search: Search = climb_down
     ) -> None:
         """Use `cache`, where there is one, for a model whose weights have that digest.
 
@@ -113,7 +113,8 @@ class Recall:
         elif self._first_of > 1 and iterations_of(job):
             begun = best_seed(job, model, output_rate_hz, self._first_of, self._search)
         for step in self._search(begun, model, output_rate_hz, x_T):
-            if isinstance(step, Take) and request and cache:
+            # A take of less than was asked is no answer to the same request at another time.
+            if isinstance(step, Take) and request and cache and not step.report.lowered:
                 self._keep(cache, request, job, step)
             yield step
 

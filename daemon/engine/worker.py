@@ -5,11 +5,12 @@ import time
 from dataclasses import replace
 
 from daemon.engine.inbox import Inbox
+from daemon.engine.ladder import free, is_out_of_memory
 from daemon.engine.pace import Costs, Pace
 from daemon.engine.produce import Found, Held, Render
 from daemon.engine.publish import Emit, Publisher, save
 from daemon.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
-from ditto_rt.errors import DittoError
+from ditto_rt.errors import DittoError, OutOfMemory
 from ditto_rt.model import Model
 from ditto_rt.render import Draft, Progress, Take
 
@@ -24,6 +25,8 @@ def work(inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
             emit(save(order))
         elif stopped := worker.carry_out(order):
             emit(stopped)
+            if stopped.code == OutOfMemory.code:
+                free()
 
 
 class Worker:
@@ -44,6 +47,8 @@ class Worker:
         except OSError as error:
             return Stopped(id=order.id, code="disk", text=f"take cannot be written: {error}")
         except Exception as error:
+            if is_out_of_memory(error):
+                return Stopped(id=order.id, code=OutOfMemory.code, text=_one_line(error))
             log.exception("job %d failed", order.id)
             text = f"{type(error).__name__}: {error}"
             return Stopped(id=order.id, code="engine_error", text=text)
@@ -78,7 +83,7 @@ class Worker:
                 publisher.final(_as_final(draft), pace.is_told(draft.number))
                 return True
             if pace.is_due(draft.number, now_s):
-                publisher.draft(draft.take())
+                _publish(publisher, draft)
                 pace.published(draft.number, now_s, time.monotonic())
         raise RuntimeError("render ended without a take")
 
@@ -87,6 +92,19 @@ class Worker:
         if step.draft and step.loss is not None:
             x_T = step.draft.x_T.detach().float().cpu().numpy()
             self._held[order.slot] = Held(order.job, x_T, away * (1 - step.fraction))
+
+
+def _one_line(error: Exception) -> str:
+    return f"memory was short: {str(error).partition(chr(10))[0]}"
+
+
+def _publish(publisher: Publisher, draft: Draft) -> None:
+    try:
+        publisher.draft(draft.take())
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        log.warning("memory was short: a version is left out")
 
 
 def _pace(order: RenderOrder, costs: Costs, warm: bool) -> Pace:

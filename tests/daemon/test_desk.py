@@ -199,15 +199,35 @@ def test_warm_renders_follow_each_other_without_a_word(ready: Bench) -> None:
     assert [address for address, _ in ready.take()] == ["/ditto/queued"], "it had no asker"
 
 
-def test_the_nearest_deadline_is_served_first(ready: Bench) -> None:
+def test_a_deadline_comes_first_and_what_made_room_goes_on(ready: Bench) -> None:
     for slot, by_s in ((0, None), (1, None), (2, 9.0), (3, 5.0)):
         deadline = None if by_s is None else Deadline(beat=8, by_s=by_s)
         ready.desk.submit(slot, ASKER, deadline=deadline)
+    paused = ready.rendering()
+    ready.publish(paused, 1)
+    assert [o.id for o in ready.orders if isinstance(o, CancelOrder)] == [paused.id]
+    ready.take()
+    ready.desk.on_event(Stopped(id=paused.id, code="cancelled", text=""))
+    assert ready.take() == [], "its asker only waits a little longer"
     served = []
     for _ in range(4):
-        served.append(ready.rendering().slot)
-        ready.finish(ready.rendering())
-    assert served == [0, 3, 2, 1]
+        order = ready.rendering()
+        served.append((order.slot, order.version, order.warm))
+        ready.finish(order)
+    assert served == [(3, 1, False), (2, 1, False), (0, 2, True), (1, 1, False)]
+    assert ready.rendering().id != paused.id
+
+
+def test_a_paused_render_can_be_cancelled(ready: Bench) -> None:
+    ready.desk.submit(0, ASKER)
+    paused = ready.rendering()
+    ready.desk.submit(1, ASKER, deadline=Deadline(beat=8, by_s=1.0))
+    ready.take()
+    assert ready.desk.cancel(0)
+    ready.desk.on_event(Stopped(id=paused.id, code="cancelled", text=""))
+    assert [values[2] for _, values in ready.take()] == ["cancelled"]
+    ready.finish(ready.rendering())
+    assert ready.desk.state == "ready"
 
 
 def test_a_take_that_the_disk_refused_plays_and_is_written_later(ready: Bench) -> None:

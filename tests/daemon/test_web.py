@@ -17,7 +17,7 @@ def fetch(
     folder: Path, use: Callable[[ClientSession, str], Awaitable[None]], host: str = "127.0.0.1"
 ) -> None:
     async def main() -> None:
-        app = application(folder, lambda: {"state": "ready"}, lambda: b"ditto_queue 0\n", host)
+        app = application((folder,), lambda: {"state": "ready"}, lambda: b"ditto_queue 0\n", host)
         runner = await start(app, "127.0.0.1", 0)
         try:
             port = runner.addresses[0][1]

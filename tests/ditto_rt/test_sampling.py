@@ -275,6 +275,8 @@ def test_guidance_in_one_call_equals_two_calls(clips: int) -> None:
     tagged, free = (guided(model, c, 1.0)(x, t) for c in (cond, model.unconditioned(cond)))
     assert model.batches == [2 * clips, clips, clips]
     assert torch.allclose(together, free + 2.5 * (tagged - free), atol=1e-14)
+    apart = guided(model, cond, 2.5, apart=True)(x, t)
+    assert model.batches[3:] == [clips, clips] and torch.allclose(apart, together, atol=1e-14)
 
 
 def test_thresholding_leaves_ordinary_estimates_alone() -> None:
