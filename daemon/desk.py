@@ -68,6 +68,7 @@ class Desk:
         self.device = ""
         self.jobs_done = 0
         self.on_take: Callable[[Take], None] = lambda _: None
+        self.on_end: Callable[[Take], None] = lambda _: None
         self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "running": 0, "none": 0}
         self.deadlines = {"kept": 0, "missed": 0}
         self._first = FirstVersions()
@@ -258,6 +259,7 @@ class Desk:
             self.takes.save(take)
             self._save_missing()
         self._delivery.finished(request, take, problem)
+        self.on_end(take)
 
     def _save_missing(self) -> None:
         """Try again to write what the disk refused."""

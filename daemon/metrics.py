@@ -116,6 +116,14 @@ class Metrics(Collector):
         for hit, number in desk.hits.items():
             hits.add_metric([hit], number)
         yield hits
+        deadlines = CounterMetricFamily(
+            "ditto_deadlines", "Renders that had to be ready by a beat.", labels=["outcome"]
+        )
+        for outcome, number in desk.deadlines.items():
+            deadlines.add_metric([outcome], number)
+        yield deadlines
+        unsaved = len(desk.takes.unsaved)
+        yield _gauge("ditto_takes_unsaved", "Takes in memory that the disk refused.", unsaved)
 
     def _audio(self) -> Iterator[Metric]:
         stage = self.office.stage

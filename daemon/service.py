@@ -32,7 +32,7 @@ from daemon.schedule import Schedule
 from daemon.shelf import Shelf, place
 from daemon.snapshot import snapshot
 from daemon.stage import Stage
-from daemon.takes import Take, TakeFolder
+from daemon.takes import TakeFolder
 from daemon.udp import Endpoint
 
 GRACE_S = 1.0
@@ -75,7 +75,8 @@ class Service:
         )
         self._plays = config.audio.output == "auto"
         self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
-        self._desk.on_take = self._on_take
+        self._desk.on_take = self._stage.on_take
+        self._desk.on_end = lambda take: self._metrics.job(take.report.wall_s)
         self._stage.on_file = self._copy
         takes.in_use = self._stage.versions
         self._conductor = Conductor(self._stage, outbox, config.transport)
@@ -176,10 +177,6 @@ class Service:
             self._metrics.meter = event
         else:
             self._stage.on_event(event)
-
-    def _on_take(self, take: Take) -> None:
-        self._metrics.job(take.report.wall_s)
-        self._stage.on_take(take)
 
     def _copy(self, path: Path) -> None:
         copying = asyncio.create_task(asyncio.to_thread(self._shelf.take_in, path))
