@@ -102,6 +102,10 @@ class Vocoder(nn.Module):
 
         With `circular` the last frame is followed by the first.
         """
+        return match_mel(self.unmatched(mel_BMF, circular), mel_BMF, circular)
+
+    def unmatched(self, mel_BMF: Tensor, circular: bool) -> Tensor:
+        """Return what the network alone makes of the mel."""
         entering = self.enter(reach(mel_BMF, KERNEL // 2, circular))
         x_BFD = self.enter_norm(entering.transpose(1, 2))
         for block in self.blocks:
@@ -109,8 +113,8 @@ class Vocoder(nn.Module):
         x_BFD = self.leave_norm(x_BFD)
         prior_BFK = (self.inverse_KM @ mel_BMF.exp()).clamp_min(1e-4).transpose(1, 2)
         tones_BFK = self._tones(x_BFD, prior_BFK, circular)
-        audio_BN = synthesise(self._noise(x_BFD, prior_BFK) + tones_BFK, circular)
-        return match_mel(audio_BN, mel_BMF, circular)
+        spectrum_BFK = self._noise(x_BFD, prior_BFK) + tones_BFK
+        return synthesise(spectrum_BFK.transpose(1, 2), circular)
 
     def _noise(self, x_BFD: Tensor, prior_BFK: Tensor) -> Tensor:
         gain_BFK, phase_BFK = self.noise(x_BFD).chunk(2, -1)

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from ditto_rt.builtin.mel import BANDS, HOP, log_mel_BMF
-from ditto_rt.builtin.mel_match import MOST, match_mel
+from ditto_rt.builtin.frames import analyse, synthesise
+from ditto_rt.builtin.mel import BANDS, HOP, RATE_HZ, log_mel_BMF
+from ditto_rt.builtin.mel_match import LAST_PUSH, MOST, match_mel
 
 FRAMES = 24
 
@@ -18,11 +19,35 @@ def _slope() -> torch.Tensor:
     return (bands / 20.0 + frames / 4.0).sin()[None]
 
 
-def test_audio_that_has_the_mel_already_stays() -> None:
+def _above_the_bass(audio_BN: torch.Tensor) -> torch.Tensor:
+    spectrum = torch.fft.rfft(audio_BN)
+    hz = torch.fft.rfftfreq(audio_BN.shape[1], 1.0 / RATE_HZ)
+    return torch.fft.irfft(spectrum * (hz > 900.0), audio_BN.shape[1])
+
+
+def test_audio_that_has_the_mel_already_stays_above_the_bass() -> None:
     audio_BN = _noise(0)
-    torch.testing.assert_close(
-        match_mel(audio_BN, log_mel_BMF(audio_BN), circular=False), audio_BN, atol=1e-5, rtol=0
-    )
+    made_BN = match_mel(audio_BN, log_mel_BMF(audio_BN), circular=False)
+    inside = slice(2 * HOP, -2 * HOP)
+    stayed, was = (_above_the_bass(one)[:, inside] for one in (made_BN, audio_BN))
+    torch.testing.assert_close(stayed, was, atol=1e-3, rtol=0)
+
+
+def test_phases_of_the_bass_settle_into_what_frames_can_have() -> None:
+    samples = torch.arange(FRAMES * HOP) / RATE_HZ
+    tone_BN = 0.5 * torch.sin(2 * torch.pi * 55.0 * samples)[None]
+    # The right magnitudes, and phases that jump by up to an eighth of a turn to either side.
+    spectrum_BKF = analyse(tone_BN, circular=False)
+    turned = 0.25 * (torch.rand(FRAMES, generator=torch.Generator().manual_seed(6)) - 0.5)
+    jumpy_BN = synthesise(spectrum_BKF * torch.exp(2j * torch.pi * turned), circular=False)
+    made_BN = match_mel(jumpy_BN, log_mel_BMF(tone_BN), circular=False)
+
+    def purity(audio_BN: torch.Tensor) -> float:
+        size_BKF = analyse(audio_BN, False).abs()[..., 4:-4]
+        real_BKF = spectrum_BKF.abs()[..., 4:-4]
+        return float((size_BKF - real_BKF).norm() / real_BKF.norm())
+
+    assert purity(made_BN) < 0.5 * purity(jumpy_BN)
 
 
 @pytest.mark.parametrize("circular", [False, True])
@@ -35,11 +60,14 @@ def test_the_mel_comes_nearer_by_two_thirds(circular: bool) -> None:
     assert (made_BMF - asked_BMF)[..., inside].abs().mean() < before / 3
 
 
-def test_no_bin_moves_further_than_the_limit() -> None:
+def test_no_bin_moves_further_than_two_steps_may() -> None:
     audio_BN = _noise(2)
-    loud_BN = match_mel(audio_BN, log_mel_BMF(audio_BN) + 10.0, circular=False)
+    asked_BMF = log_mel_BMF(audio_BN)
+    asked_BMF[:, BANDS // 2 :] += 10.0
+    loud_BN = match_mel(audio_BN, asked_BMF, circular=False)
     # What lies above the highest band stays as it was.
-    assert 0.9 < loud_BN.std() / (audio_BN.std() * torch.e**MOST) < 1.0
+    louder = _above_the_bass(loud_BN).std() / _above_the_bass(audio_BN).std()
+    assert 0.9 < louder / torch.e ** (MOST + LAST_PUSH * MOST) < 1.0
 
 
 def test_a_turned_loop_gives_the_same_turned() -> None:
@@ -58,10 +86,11 @@ def test_gradients_are_those_of_finite_differences() -> None:
 
     def value(step: float) -> torch.Tensor:
         moved = match_mel(audio_BN + step * ways[0], asked_BMF + step * ways[1], False)
-        return moved.pow(4).sum()
+        # The phases of the bass are found without a gradient.
+        return _above_the_bass(moved).pow(4).sum()
 
     slopes = torch.autograd.grad(value(0.0), (audio_BN, asked_BMF))
     along = sum((slope * way).sum() for slope, way in zip(slopes, ways, strict=True))
     with torch.no_grad():
         between = (value(1e-6) - value(-1e-6)) / 2e-6
-    torch.testing.assert_close(along, between, rtol=1e-4, atol=0)
+    torch.testing.assert_close(along, between, rtol=5e-3, atol=0)
