@@ -56,11 +56,6 @@ class Shelf:
         """Return where the sound of that file name is or would be."""
         return self.folder / name
 
-    def or_file(self, file: Path) -> Path:
-        """Return the sound of that file's name where it is here, else the file."""
-        here = self.path(file.name)
-        return here if here.exists() else file
-
     def take_in(self, path: Path) -> None:
         """Copy a take of an earlier run, so that it outlives its file. Blocks; any thread."""
         target = self.path(path.name)

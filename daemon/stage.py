@@ -326,7 +326,7 @@ class Stage:
         self._order(
             Play(
                 slot=slot,
-                path=str(self._takes.shelf.or_file(path)),
+                path=str(self._takes.where(path)),
                 at=change.at,
                 origin=change.origin,
                 period=period.numerator,

@@ -91,7 +91,12 @@ class TakeFolder:
 
     def sound(self, slot: int, version: int) -> Path:
         """Return from where that take is played: the shelf where it is there, else its file."""
-        return self.shelf.or_file(self.path(slot, version))
+        return self.where(self.path(slot, version))
+
+    def where(self, sound: Path) -> Path:
+        """Return where a sound is that was at `sound`: on the shelf, there, or saved since."""
+        places = (self.shelf.path(sound.name), sound, self.folder / sound.name)
+        return next((place for place in places if place.exists()), sound)
 
     def newest(self, slot: int) -> int:
         """Return the highest version of a slot that was ever written, 0 for none."""

@@ -10,6 +10,7 @@ import pytest
 
 from daemon import shelf as module
 from daemon.shelf import MEMORY, PREFIX, Shelf, place
+from daemon.takes import TakeFolder
 from tests.source_tree import ROOT
 
 
@@ -63,14 +64,21 @@ def test_only_what_is_needed_stays(tmp_path: Path) -> None:
 
 
 def test_a_take_of_an_earlier_run_outlives_its_file(tmp_path: Path) -> None:
+    (tmp_path / "takes").mkdir()
     shelf = Shelf(tmp_path)
-    file = tmp_path / "slot03_v0007.wav"
+    takes = TakeFolder(tmp_path / "takes", 4, shelf)
+    file = takes.path(3, 7)
     file.write_bytes(b"RIFF")
-    assert shelf.or_file(file) == file
+    assert takes.sound(3, 7) == file
     shelf.take_in(file)
     file.unlink()
-    assert shelf.or_file(file).read_bytes() == b"RIFF"
-    shelf.take_in(tmp_path / "slot03_v0008.wav")
+    copy = takes.sound(3, 7)
+    assert copy.read_bytes() == b"RIFF" and copy.parent == shelf.folder
+    # And the other way: what was on the shelf is saved, and let go of there.
+    file.write_bytes(b"RIFF")
+    copy.unlink()
+    assert takes.where(copy) == file
+    shelf.take_in(takes.path(3, 8))
     assert not shelf.path("slot03_v0008.wav").exists()
 
 

@@ -98,3 +98,38 @@ def test_a_report_with_figures_that_are_no_numbers_is_read_again(tmp_path: Path)
     (again,) = opened(tmp_path, 4).all()
     assert again.report.intensity is not None
     assert str(again.report.intensity) == str(figures)
+
+
+def test_what_plays_outlives_newer_takes(tmp_path: Path) -> None:
+    folder = opened(tmp_path, 2)
+    folder.in_use = lambda slot: {1} if slot == 0 else ()
+    for version in range(1, 6):
+        made(folder, 0, version)
+        folder.shelf.path(f"slot00_v{version:04d}.wav").write_bytes(b"RIFF")
+    assert [take.version for take in folder.all()] == [5, 4, 1]
+    folder.in_use = lambda _: ()
+    made(folder, 0, 6)
+    assert [take.version for take in folder.all()] == [6, 5]
+    assert not folder.sound(0, 1).exists()
+
+
+def test_versions_that_are_not_final_are_in_memory_alone(tmp_path: Path) -> None:
+    folder = opened(tmp_path, 4)
+    first = made(folder, 0, 1)
+    draft = Take(slot=0, version=2, asked=JOB, report=report().model_copy(update={"final": False}))
+    folder.add(draft)
+    assert folder.last(0) == draft and folder.find(0, 2) == draft
+    assert list(folder.all()) == [first] and folder.before(0, 2) == first
+    final = made(folder, 0, 3)
+    assert folder.last(0) == final and folder.find(0, 2) is None
+
+
+def test_a_take_that_is_not_saved_stays_on_the_shelf(tmp_path: Path) -> None:
+    folder = opened(tmp_path, 4)
+    lost = Take(slot=0, version=1, asked=JOB, report=report())
+    folder.shelf.path("slot00_v0001.wav").write_bytes(b"RIFF")
+    folder.add(lost)
+    made(folder, 0, 2)
+    assert folder.sound(0, 1).parent == folder.shelf.folder and (0, 1) in folder.unsaved
+    folder.save(lost)
+    assert not folder.sound(0, 1).exists()
