@@ -140,6 +140,14 @@ class Render(_Frozen):
         return Quality(**chosen)
 
 
+class Automation(_Frozen):
+    """What a stream of automation sets off."""
+
+    ride: bool = True
+    threshold_db: Annotated[float, _in(Range(0.1, 80, "dB"))] = 1.5
+    most_per_minute: Annotated[int, _in(Range(0, 600, "renders"))] = 20
+
+
 class Log(_Frozen):
     """How much is said."""
 
@@ -159,6 +167,7 @@ class Config(_Frozen):
     audio: Audio = Audio()
     transport: Transport = Transport()
     render: Render = Render()
+    automation: Automation = Automation()
     log: Log = Log()
 
 

@@ -28,8 +28,9 @@ TURN_DATAGRAMS = 16
 EARLY_S = 0.05
 # So much sooner than the player must know it a scheduled batch is carried out.
 MARGIN_NS = 30_000_000
-WARNED_CLIENTS = 64
+KNOWN_CLIENTS = 64
 LOG_PAUSE_S = 1.0
+STREAM_PAUSE_S = 0.2
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Dispatcher:
         # A datagram or a batch that was scheduled: one at a time, whoever brings it.
         self._one = asyncio.Lock()
         self._filed = asyncio.Event()
+        self._refused_s: OrderedDict[Address, float] = OrderedDict()
         self._refused = 0
         self._logged_s = float("-inf")
 
@@ -158,17 +160,31 @@ class Dispatcher:
             asker = Asker(asker.targets, asker.command, call.reqid)
             self._office.tally.command(command.address)
             errand = Errand(call, asker, source, message.arguments, due_ns)
+            if not command.stream:
+                self._office.automation.settle()
             values = await HANDLERS[command.address](self._office, errand)
         except Refusal as refusal:
             reqid = refusal.reqid if asker.reqid is None else asker.reqid
             asker = Asker(asker.targets, asker.command, reqid)
-            self._refuse(asker, refusal.code, str(refusal))
+            if not command.stream or reqid is not None or self._may_refuse(source):
+                self._refuse(asker, refusal.code, str(refusal))
         except Exception as error:
             log.exception("%s failed", command.address)
             self._refuse(asker, "daemon_error", f"{type(error).__name__}: {error}")
         else:
-            if values is not None:
+            if values is not None and (not command.stream or asker.reqid is not None):
                 self._office.outbox.done(asker, *values)
+
+    def _may_refuse(self, source: Address) -> bool:
+        """Return whether this client's stream has not been refused just now; then it is."""
+        now_s = time.monotonic()
+        if now_s - self._refused_s.get(source, float("-inf")) < STREAM_PAUSE_S:
+            return False
+        self._refused_s[source] = now_s
+        self._refused_s.move_to_end(source)
+        if len(self._refused_s) > KNOWN_CLIENTS:
+            self._refused_s.popitem(last=False)
+        return True
 
     def _refuse(self, asker: Asker, code: str, text: str) -> None:
         self._office.outbox.fail(asker, code, text)
@@ -184,7 +200,7 @@ class Dispatcher:
         if time_tag == guard.IMMEDIATELY or ahead_s < EARLY_S or source in self._warned:
             return
         self._warned[source] = None
-        if len(self._warned) > WARNED_CLIENTS:
+        if len(self._warned) > KNOWN_CLIENTS:
             self._warned.popitem(last=False)
         log.warning(
             "%s:%d sends bundles for the future (%.3g s ahead); all are carried out at once, "

@@ -104,7 +104,8 @@ def _replies(command: Command) -> Iterable[str]:
     if command.done is not None:
         values = "".join(f" {arg.name}" for arg in command.done)
         notes = "; ".join(f"{a.name}: {a.meaning}" for a in command.done if a.name != "slot")
-        yield f"`/ditto/done {command.address} reqid{values}`" + f" ({notes})" * bool(notes)
+        only = ", only where a request id is given" * command.stream
+        yield f"`/ditto/done {command.address} reqid{values}`" + f" ({notes})" * bool(notes) + only
 
 
 def _with_id(args: tuple[Arg, ...], always: bool) -> tuple[Arg, ...]:

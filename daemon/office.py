@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from daemon.arguments import Call, Value
+from daemon.automation import Automation
 from daemon.clients import Address, Clients
 from daemon.conductor import Conductor
 from daemon.desk import Desk
@@ -26,6 +27,7 @@ class Office:
     stage: Stage
     board: Board
     conductor: Conductor
+    automation: Automation
     outbox: Outbox
     clients: Clients
     roots: tuple[Path, ...]

@@ -75,6 +75,17 @@ async def _audio(office: Office, errand: Errand) -> None:
     )
 
 
+async def _automation(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot, beat = errand.call.integer("slot"), errand.call.number("beat")
+    value = errand.call.number("value")
+    return slot, office.automation.write(slot, beat, value, errand.asker)
+
+
+async def _clear_automation(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot = errand.call.integer("slot")
+    return slot, office.automation.clear(slot)
+
+
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {
         "/ditto/play": _play,
@@ -89,5 +100,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/transport/stop": _halt,
         "/ditto/transport/beat": _beat,
         "/ditto/audio": _audio,
+        "/ditto/automation": _automation,
+        "/ditto/automation/clear": _clear_automation,
     }
 )

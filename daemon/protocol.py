@@ -4,7 +4,7 @@ A command's arguments come in this order: required ones, optional ones, groups t
 the request id, an int that every command takes last and that its replies echo.
 """
 
-from daemon import playing_rows
+from daemon import automation_rows, playing_rows
 from daemon.replies import CODES, REPLIES
 from daemon.rows import (
     BPM,
@@ -235,6 +235,7 @@ _COMMANDS = (
         "Stops the slot's render, which answers /ditto/fail with code cancelled.",
         done=(SLOT, integer("stopped", "1: a render was stopped, 0: there was none")),
     ),
+    *automation_rows.COMMANDS,
     *playing_rows.COMMANDS,
     *scene_rows.COMMANDS,
     Command(

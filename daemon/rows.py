@@ -54,7 +54,8 @@ class Command:
 
     `replies` names what comes besides /ditto/done and /ditto/fail, or instead of /ditto/done where
     `done` is None; the last one ends the exchange. `later`: the end comes after other commands.
-    `exact`: an address pattern never reaches it.
+    `exact`: an address pattern never reaches it. `stream`: it comes many times a second, so that it
+    is answered only where it has a request id, and refused only a few times a second.
     """
 
     address: str
@@ -66,6 +67,7 @@ class Command:
     later: bool = False
     exact: bool = False
     echo: bool = False
+    stream: bool = False
 
 
 def integer(name: str, meaning: str, allowed: Range | None = None, optional: bool = False) -> Arg:

@@ -15,6 +15,7 @@ from typing import Self
 from daemon import web
 from daemon.announcer import Announcer
 from daemon.audio.wire import Meter
+from daemon.automation import Automation
 from daemon.clients import Clients
 from daemon.conductor import Conductor
 from daemon.config import Config, expand
@@ -89,6 +90,7 @@ class Service:
             stage=self._stage,
             board=self._board,
             conductor=self._conductor,
+            automation=Automation(self._desk, self._stage, outbox, config.automation),
             outbox=outbox,
             clients=clients,
             roots=_roots(config, takes.folder),
@@ -127,6 +129,7 @@ class Service:
             asyncio.create_task(self._announcer.run(), name="announcer"),
             asyncio.create_task(self._board.run(), name="scenes"),
             asyncio.create_task(self._conductor.run(), name="conductor"),
+            asyncio.create_task(self._office.automation.run(), name="automation"),
         ]
         if self._plays:
             self._tasks.append(asyncio.create_task(self._player.keep_alive(), name="audio"))

@@ -119,6 +119,7 @@ def _slot(office: Office, number: int) -> dict[str, Any]:
         "version": slot.version,
         "asked": slot.job().model_dump(exclude_none=True, exclude={"quality"}),
         "job": job,
+        "automated": office.automation.is_automated(number),
         "play": _play(office.stage, number),
     }
 
@@ -130,4 +131,6 @@ def _play(stage: Stage, number: int) -> dict[str, Any]:
         "next_version": coming,
         "next_beat": beat,
         "gain": stage.gains[number],
+        # How far the take is moved to its curve, where it is moved most.
+        "ride_db": stage.clock.rides_db[number] if stage.clock.rides_db else 0.0,
     }

@@ -15,6 +15,7 @@ from daemon.aligning import Shift, realigned, replanned
 from daemon.arguments import Value
 from daemon.audio.wire import (
     HERE_AND_NOW,
+    Aim,
     Begin,
     Clock,
     Gain,
@@ -25,6 +26,7 @@ from daemon.audio.wire import (
     Order,
     Panic,
     Play,
+    Points,
     Silent,
     Stop,
     Trouble,
@@ -84,6 +86,7 @@ class Stage:
         self.clock = Clock(0, time.monotonic_ns(), FIRST_BLOCK_FRAMES, 0, 0)
         self.plans = [Timeline()] * SLOTS
         self.gains = [1.0] * SLOTS
+        self.aims: dict[int, Points] = {}
         self.choice = Choice(takes, rate_hz)
         self._askers: dict[int, Asker] = {}
         self._kept: tuple[str, ...] = ()
@@ -176,6 +179,16 @@ class Stage:
         at = self.soon(due_ns)
         self._order(Gain(slot, self.gains[slot], at))
         return float(self.transport.beat_at(at))
+
+    def aim(self, slot: int, wanted: Points, at_once: bool) -> None:
+        """Ride the slot's takes to be as loud as `wanted`; empty: play them as they are.
+
+        Where it need not be at once, what is set for a launch that is planned waits for it.
+        """
+        self.aims[slot], soon = wanted, self.soon()
+        launches = [c.at for c in self.plans[slot].after(soon) if c.beat is not None]
+        at = soon if at_once or not launches else launches[0]
+        self._order(Aim(slot, wanted, at))
 
     def panic(self) -> None:
         """Silence all at once and forget what was planned."""
@@ -331,6 +344,8 @@ class Stage:
                 origin=change.origin,
                 period=period.numerator,
                 parts=period.denominator,
+                beats=float(change.loop.beats),
+                asked=change.loop.asked,
             )
         )
 
@@ -357,6 +372,8 @@ class Stage:
         self._order(Begin(now, now_ns))
         for slot, plan in enumerate(self.plans):
             self._order(Gain(slot, self.gains[slot], HERE_AND_NOW))
+            if self.aims.get(slot):
+                self._order(Aim(slot, self.aims[slot], HERE_AND_NOW))
             for change in plan.without_past(now).changes:
                 at = HERE_AND_NOW if change.at <= now else change.at
                 self._tell(slot, replace(change, at=at))

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
 
+from daemon.audio.wire import Points
 from daemon.takes import Take
+from ditto_rt.spec import Intensity
 from ditto_rt.timing import exact
 
 
@@ -17,7 +19,8 @@ from ditto_rt.timing import exact
 class Loop:
     """A take of a slot: its file, its length in frames before rounding, its tempo.
 
-    beats: its length in beats of its own tempo, 0 where that is not known.
+    beats: its length in beats of its own tempo, 0 where that is not known. asked: how loud it was
+    asked to be, empty where nothing was said.
     """
 
     version: int
@@ -25,6 +28,7 @@ class Loop:
     bpm: Fraction
     period: Fraction
     beats: Fraction = Fraction(0)
+    asked: Points = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,13 @@ def loop_of(take: Take, path: str) -> Loop:
     period = exact(asked.beats) * 60 / bpm * report.sample_rate
     if round(period) != report.frames:
         period = Fraction(report.frames)
-    return Loop(take.version, path, bpm, period, period * bpm / (60 * report.sample_rate))
+    beats = period * bpm / (60 * report.sample_rate)
+    return Loop(take.version, path, bpm, period, beats, points_of(asked.intensity))
+
+
+def points_of(intensity: Intensity | None) -> Points:
+    """Return a curve as the player reads it."""
+    return tuple((p.beat, p.db) for p in intensity.points) if intensity else ()
 
 
 @dataclass(frozen=True)

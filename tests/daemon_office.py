@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon import guard
+from daemon import config, guard
 from daemon.audio.wire import Order as AudioOrder
+from daemon.automation import Automation
 from daemon.clients import Address, Clients
 from daemon.conductor import Conductor
 from daemon.config import Transport
@@ -72,12 +73,16 @@ class Bench:
         scenes = SceneFolder(self.folder / "scenes", (self.folder.resolve(),))
         self.board = Board(scenes, 10**9, self.desk, self.stage, self.outbox)
         self.conductor = Conductor(self.stage, self.outbox, Transport())
+        self.automation = Automation(
+            self.desk, self.stage, self.outbox, config.Automation(threshold_db=1.5)
+        )
         self.mailbox = Mailbox(8)
         self.office = Office(
             desk=self.desk,
             stage=self.stage,
             board=self.board,
             conductor=self.conductor,
+            automation=self.automation,
             outbox=self.outbox,
             clients=self.clients,
             roots=(self.folder.resolve(),),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from daemon.audio.device import NoDevice, Output, find, open_stream
 from daemon.audio.store import keep_compiled_code
 from daemon.audio.wire import (
+    Aim,
     Begin,
     Clock,
     Event,
@@ -136,7 +137,7 @@ def _work(
             return 1
         if time.monotonic() >= due_s and memory.state["blocks"][0]:
             due_s = time.monotonic() + REPORT_S
-            _emit(events, _clock(stream, memory))
+            _emit(events, _clock(stream, memory, voices))
         if time.monotonic() >= meter_due_s:
             meter_due_s = time.monotonic() + METER_S
             _emit(events, _meter(memory))
@@ -178,6 +179,8 @@ def _carry_out(order: Order, events: BinaryIO, voices: "Voices") -> None:
                 voices.hold(order)
             case Gain():
                 voices.gain(order)
+            case Aim():
+                voices.aim(order)
             case Panic():
                 voices.panic(order)
     except Unplayable as error:
@@ -192,7 +195,7 @@ def _meter(memory: "Memory") -> Meter:
     return Meter(Times(*busy), Times(*period))
 
 
-def _clock(stream: Any, memory: "Memory") -> Clock:
+def _clock(stream: Any, memory: "Memory", voices: "Voices") -> Clock:
     state = memory.state[0]
     while True:
         blocks = int(state["blocks"])
@@ -201,7 +204,8 @@ def _clock(stream: Any, memory: "Memory") -> Clock:
         at_ns = time.monotonic_ns() - round(age_s * 1e9)
         if blocks == int(state["blocks"]):
             break
-    return Clock(frame, at_ns, int(state["block"]), int(state["underruns"]), int(state["late"]))
+    block, underruns, late = (int(state[name]) for name in ("block", "underruns", "late"))
+    return Clock(frame, at_ns, block, underruns, late, voices.rides_db())
 
 
 if __name__ == "__main__":

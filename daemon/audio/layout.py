@@ -17,10 +17,12 @@ from ditto_rt import limits
 SLOTS = int(limits.SLOT.high) + 1
 # One sounds, one is next, two may still fade out.
 VOICES = 4
-COMMANDS = 4096
+COMMANDS = 1024
+# A ride's gains along the loop; between two of them it moves in a straight line.
+RIDE_POINTS = 128
 NEVER = 2**62
 
-START, END, HOLD, GAIN, PANIC = 1, 2, 3, 4, 5
+START, END, HOLD, GAIN, PANIC, RIDE = 1, 2, 3, 4, 5, 6
 
 # The callback's own times: its last call, then two histograms, each a sum, the longest and bins.
 # Eight bins for each doubling: bin 8 * k + j counts what is from 2**k * (8 + j) ns on.
@@ -52,6 +54,7 @@ STATE = np.dtype(
 
 # A voice sounds from begin - rise to end. Pass k over the take starts at
 # origin + round(k * period / parts), so that a loop of 90708.66 frames does not drift.
+# Where it is ridden, ride_old turns into ride_new from frame ride_at on; ride_next waits.
 VOICE = np.dtype(
     [
         ("length", "i8"),
@@ -62,6 +65,12 @@ VOICE = np.dtype(
         ("rise", "i8"),
         ("end", "i8"),
         ("fall", "i8"),
+        ("ridden", "i8"),
+        ("ride_at", "i8"),
+        ("ride_next_at", "i8"),
+        ("ride_old", "f4", (RIDE_POINTS,)),
+        ("ride_new", "f4", (RIDE_POINTS,)),
+        ("ride_next", "f4", (RIDE_POINTS,)),
     ],
     align=True,
 )
@@ -83,6 +92,8 @@ COMMAND = np.dtype(
         ("parts", "i8"),
         ("origin", "i8"),
         ("gain", "f8"),
+        ("ridden", "i8"),
+        ("ride", "f4", (RIDE_POINTS,)),
     ],
     align=True,
 )
@@ -111,7 +122,8 @@ def allocate(rate_hz: int, channels: int, frames: int | None = None) -> Memory:
     longest = ceil(limits.TAKE_S.high * rate_hz) + 1 if frames is None else frames
     memory = Memory(
         state=np.zeros(1, STATE),
-        ring=np.zeros(COMMANDS, COMMAND),
+        # Written now, so that a player that has run for long is no larger than a new one.
+        ring=np.full(COMMANDS, np.zeros((), COMMAND)),
         voices_SV=np.zeros((SLOTS, VOICES), VOICE),
         gains_S=np.zeros(SLOTS, GAIN_RAMP),
         # The system gives pages when they are first written: an empty player stays small.

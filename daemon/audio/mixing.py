@@ -4,7 +4,9 @@ Nothing here waits, allocates or needs the interpreter. A voice is a function of
 can drift: its envelope reaches 1 at `begin` and 0 at `end`, both fades lie before their frame.
 From `begin` on, a take is heard sample for sample; at `end` nothing of the beat that comes is.
 What a loop plays before `begin` is its own end, which leads into its start.
-Shapes: N frames of the block, C channels, S slots, V voices.
+A ride is a curve of gains along a voice's loop. One that takes its place is glided to, from what is
+heard at that very frame, so neither how often one comes nor the block's length makes a step.
+Shapes: N frames of the block, C channels, S slots, V voices, R points of a ride.
 """
 
 from math import pi
@@ -15,9 +17,21 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from daemon.audio.layout import COMMANDS, END, GAIN, HOLD, NEVER, PANIC, SLOTS, START, VOICES
+from daemon.audio.layout import (
+    COMMANDS,
+    END,
+    GAIN,
+    HOLD,
+    NEVER,
+    PANIC,
+    RIDE,
+    RIDE_POINTS,
+    SLOTS,
+    START,
+    VOICES,
+)
 
-# Of a change of gain, as a part of a second.
+# Of a change of gain or of a ride, as a part of a second.
 RAMP_PARTS = 50
 PANIC_PARTS = 200
 
@@ -61,6 +75,43 @@ def _start(state: Any, command: Any, voice: Any) -> None:
     voice.length, voice.period, voice.parts = command.length, command.period, command.parts
     voice.origin, voice.begin, voice.rise = command.origin, begin, command.fade
     voice.end, voice.fall = NEVER, command.fade
+    voice.ridden, voice.ride_at, voice.ride_next_at = command.ridden, 0, NEVER
+    for point in range(RIDE_POINTS):
+        voice.ride_old[point] = voice.ride_new[point] = command.ride[point]
+
+
+def _ride(command: Any, voice: Any, first: int) -> None:
+    """Keep a ride for its frame. Newest curve, oldest frame: no flood puts it off for ever."""
+    if voice.ridden == 0:
+        voice.ride_old[:] = np.float32(1)
+        voice.ride_new[:] = np.float32(1)
+    voice.ridden, voice.ride_next_at = 1, min(voice.ride_next_at, max(command.at, first))
+    for point in range(RIDE_POINTS):
+        voice.ride_next[point] = command.ride[point]
+
+
+def _turn_ride(voice: Any, ramp: int) -> None:
+    """Begin the glide to the ride that is due, from where the one before has come."""
+    part = min((voice.ride_next_at - voice.ride_at) / ramp, 1.0)
+    for point in range(RIDE_POINTS):
+        old, new = float(voice.ride_old[point]), float(voice.ride_new[point])
+        voice.ride_old[point] = new if part >= 1 else old + (new - old) * part
+        voice.ride_new[point] = voice.ride_next[point]
+    voice.ride_at, voice.ride_next_at = voice.ride_next_at, NEVER
+
+
+def _ride_at(voice: Any, frame: int, place: float, ramp: int) -> float:
+    """Return the gain at a frame, at `place` of the points; the last leads to the first."""
+    point = min(int(place), RIDE_POINTS - 1)
+    then = point + 1 if point + 1 < RIDE_POINTS else 0
+    part = place - point
+    new = float(voice.ride_new[point])
+    new += (voice.ride_new[then] - new) * part
+    if frame - voice.ride_at >= ramp:
+        return float(new)
+    old = float(voice.ride_old[point])
+    old += (voice.ride_old[then] - old) * part
+    return float(old + (new - old) * (frame - voice.ride_at) / ramp)
 
 
 def _shorten(voice: Any, end_frame: int, fall: int, first: int) -> None:
@@ -112,6 +163,8 @@ def _drain(state: Any, ring: Any, voices_SV: Any, gains_S: Any, frames: int) -> 
             gain.coming = command.gain
             # Newest value, oldest time: a flood of changes cannot put them off for ever.
             gain.coming_at = min(gain.coming_at, max(command.at, first))
+        elif command.kind == RIDE:
+            ride(command, voices_SV[command.slot, command.voice], first)
         elif command.kind == PANIC:
             fall = min(frames, state[0].rate_hz // PANIC_PARTS)
             for slot in range(SLOTS):
@@ -148,6 +201,7 @@ def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int)
     while pass_start(voice, number) > low:
         number -= 1
     here, following = pass_start(voice, number), pass_start(voice, number + 1)
+    points_per_frame = RIDE_POINTS * voice.parts / voice.period
     for frame in range(low, high):
         if frame >= following:
             number += 1
@@ -157,6 +211,10 @@ def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int)
             sample *= np.sin(0.5 * pi * (frame - voice.begin + voice.rise) / voice.rise)
         if frame >= voice.end - voice.fall:
             sample *= np.sin(0.5 * pi * (voice.end - frame) / voice.fall)
+        if voice.ridden:
+            if frame >= voice.ride_next_at:
+                turn_ride(voice, ramp)
+            sample *= ride_at(voice, frame, (frame - here) * points_per_frame, ramp)
         sample *= gain_at(gain, frame, ramp)
         for channel in range(channels):
             out_NC[frame - first, channel] += np.float32(sample)
@@ -185,6 +243,9 @@ def _compiled(function: Any) -> Any:
 push = _compiled(_push)
 gain_at = _compiled(_gain_at)
 start = _compiled(_start)
+ride = _compiled(_ride)
+turn_ride = _compiled(_turn_ride)
+ride_at = _compiled(_ride_at)
 shorten = _compiled(_shorten)
 end = _compiled(_end)
 hold = _compiled(_hold)

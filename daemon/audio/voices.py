@@ -7,6 +7,7 @@ is free again once the callback has taken the command that started it and its en
 import time
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ from daemon.audio.layout import (
     GAIN,
     HOLD,
     PANIC,
+    RIDE,
+    RIDE_POINTS,
     SLOTS,
     START,
     VOICES,
     Memory,
 )
+from daemon.audio.level import Curve, Level, drawn, gains, level_of, ride_db
 from daemon.audio.mixing import push
-from daemon.audio.wire import Gain, Hold, Panic, Play, Stop
+from daemon.audio.wire import Aim, Gain, Hold, Panic, Play, Points, Stop
 
 # A start or a stop out of nothing, and the change from one take to another.
 FADE_PARTS, CROSS_PARTS = 200, 50
@@ -39,18 +43,35 @@ class Unplayable(Exception):
     """A take that cannot be played: not there, of another rate, too long."""
 
 
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """A take's samples, and how loud it is along its loop."""
+
+    audio_N: NDArray[np.float32]
+    level: Level
+
+
+@dataclass(frozen=True, eq=False)
+class Ridden:
+    """What is known of a voice's take when it is ridden; asked_R is None where nothing was."""
+
+    level: Level
+    beats: float
+    asked_R: Curve | None
+
+
 class Takes:
     """Takes that were read: the newest KEPT_TAKES, and those of scenes for as long as asked."""
 
     def __init__(self, rate_hz: int, frames: int) -> None:
         """Accept takes of this rate and at most this length."""
         self._rate_hz, self._frames = rate_hz, frames
-        self._newest: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
-        self._held: dict[str, NDArray[np.float32]] = {}
+        self._newest: OrderedDict[str, Sound] = OrderedDict()
+        self._held: dict[str, Sound] = {}
         self._waiting: deque[str] = deque()
 
-    def get(self, path: str) -> NDArray[np.float32]:
-        """Return a take's samples. Raises Unplayable."""
+    def get(self, path: str) -> Sound:
+        """Return a take. Raises Unplayable."""
         if path in self._held:
             return self._held[path]
         if path not in self._newest:
@@ -75,7 +96,7 @@ class Takes:
         self._held[path] = self._read(path) if found is None else found
         return True
 
-    def _read(self, path: str) -> NDArray[np.float32]:
+    def _read(self, path: str) -> Sound:
         name = Path(path).name
         try:
             audio, rate_hz = soundfile.read(path, dtype="float32")
@@ -86,7 +107,7 @@ class Takes:
         if audio.ndim != 1 or not 0 < len(audio) <= self._frames:
             shape = "x".join(map(str, audio.shape))
             raise Unplayable(f"take {name} is {shape}; allowed: mono, up to {self._frames} frames")
-        return np.asarray(audio, np.float32)
+        return Sound(np.asarray(audio, np.float32), level_of(audio, rate_hz))
 
 
 class Voices:
@@ -102,13 +123,24 @@ class Voices:
         self._claimed_SV = np.zeros((SLOTS, VOICES), np.int64)
         # The newest voice of a slot that has no planned end.
         self._open: dict[int, int] = {}
+        self._ridden: dict[tuple[int, int], Ridden] = {}
+        self._wanted: dict[int, Points] = {}
+        self._moved_db: dict[tuple[int, int], float] = {}
         self._command = np.zeros(1, COMMAND)
+
+    def rides_db(self) -> tuple[float, ...]:
+        """Return for each slot how much its newest take is moved where it is moved most."""
+        newest = ((slot, self._open.get(slot, -1)) for slot in range(SLOTS))
+        return tuple(self._moved_db.get(key, 0.0) for key in newest)
 
     def play(self, order: Play) -> None:
         """Make the slot play a take from a frame on. Raises Unplayable."""
-        audio = self.takes.get(order.path)
+        sound = self.takes.get(order.path)
         voice = self._free(order.slot)
-        self._memory.takes_SVN[order.slot, voice, : len(audio)] = audio
+        frames = len(sound.audio_N)
+        self._memory.takes_SVN[order.slot, voice, :frames] = sound.audio_N
+        asked_R = drawn(order.asked, order.beats) if order.asked else None
+        self._ridden[order.slot, voice] = Ridden(sound.level, order.beats, asked_R)
         fade = self._cross if order.slot in self._open else self._fade
         self._end_all(order.slot, order.at, fade)
         self._push(
@@ -117,10 +149,12 @@ class Voices:
             voice=voice,
             at=order.at,
             fade=fade,
-            length=len(audio),
+            length=frames,
             period=order.period,
             parts=order.parts,
             origin=order.origin,
+            ridden=order.slot in self._wanted,
+            ride=self._ride(order.slot, voice),
         )
         self._claimed_SV[order.slot, voice] = self._memory.state["tail"][0]
         self._open[order.slot] = voice
@@ -140,10 +174,30 @@ class Voices:
         """Change the slot's loudness."""
         self._push(kind=GAIN, slot=order.slot, gain=order.gain, at=order.at)
 
+    def aim(self, order: Aim) -> None:
+        """Ride the slot's takes to be as loud as is wanted, each by what it lacks."""
+        if order.wanted:
+            self._wanted[order.slot] = order.wanted
+        else:
+            self._wanted.pop(order.slot, None)
+        for voice in range(VOICES):
+            if not self._is_free(order.slot, voice):
+                curve = self._ride(order.slot, voice)
+                self._push(kind=RIDE, slot=order.slot, voice=voice, at=order.at, ride=curve)
+
     def panic(self, _: Panic) -> None:
         """Make all slots silent at once."""
         self._push(kind=PANIC)
         self._open.clear()
+
+    def _ride(self, slot: int, voice: int) -> NDArray[np.float32]:
+        """Return the gains along a voice's loop, and note how many dB that is at most."""
+        points, held = self._wanted.get(slot, ()), self._ridden[slot, voice]
+        curve_R = np.zeros(RIDE_POINTS)
+        if points:
+            curve_R = ride_db(held.level, drawn(points, held.beats), held.asked_R)
+        self._moved_db[slot, voice] = round(float(curve_R[np.argmax(np.abs(curve_R))]), 2)
+        return gains(curve_R)
 
     def _end_all(self, slot: int, at: int, fade: int) -> None:
         for voice in range(VOICES):

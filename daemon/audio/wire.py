@@ -11,6 +11,9 @@ from typing import Any, TypeAlias
 
 HERE_AND_NOW = -1
 
+# A loudness curve: beats and dB of its points, in rising order; empty where there is none.
+Points: TypeAlias = tuple[tuple[float, float], ...]
+
 
 @dataclass(frozen=True)
 class Begin:
@@ -38,7 +41,8 @@ class Keep:
 class Play:
     """From `at` on nothing but this take sounds in the slot.
 
-    Its passes start at origin + round(k * period / parts).
+    Its passes start at origin + round(k * period / parts). A pass has so many beats, and was asked
+    to be as loud as `asked` says.
     """
 
     slot: int
@@ -47,6 +51,8 @@ class Play:
     origin: int
     period: int
     parts: int
+    beats: float = 0.0
+    asked: Points = ()
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,15 @@ class Gain:
 
 
 @dataclass(frozen=True)
+class Aim:
+    """From `at` on what the slot plays is ridden to be as loud as `wanted`; empty: as it is."""
+
+    slot: int
+    wanted: Points
+    at: int
+
+
+@dataclass(frozen=True)
 class Panic:
     """Silence at once, and nothing that was planned."""
 
@@ -98,13 +113,17 @@ class Silent:
 
 @dataclass(frozen=True)
 class Clock:
-    """Frame `frame` was asked for at `at_ns`; counts since the start of the stream."""
+    """Frame `frame` was asked for at `at_ns`; counts since the start of the stream.
+
+    rides_db: by how much each slot's take is moved where it is moved most.
+    """
 
     frame: int
     at_ns: int
     block_frames: int
     underruns: int
     late: int
+    rides_db: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,11 +154,11 @@ class Trouble:
     text: str
 
 
-Order: TypeAlias = Begin | Load | Keep | Play | Stop | Hold | Gain | Panic
+Order: TypeAlias = Begin | Load | Keep | Play | Stop | Hold | Gain | Aim | Panic
 Event: TypeAlias = Opened | Silent | Clock | Meter | Trouble
 
 _ORDERS = MappingProxyType(
-    {kind.__name__: kind for kind in (Begin, Load, Keep, Play, Stop, Hold, Gain, Panic)}
+    {kind.__name__: kind for kind in (Begin, Load, Keep, Play, Stop, Hold, Gain, Aim, Panic)}
 )
 _EVENTS = MappingProxyType(
     {kind.__name__: kind for kind in (Opened, Silent, Clock, Meter, Trouble)}
@@ -178,5 +197,9 @@ def _times(sum_ns: int, longest_ns: int, bins: list[list[int]]) -> Times:
 def _parts(line: bytes) -> tuple[str, dict[str, Any]]:
     match json.loads(line):
         case [str(name), dict(values)]:
-            return name, values
+            return name, {key: _frozen(value) for key, value in values.items()}
     raise ValueError(f"{line[:80]!r} is no message")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

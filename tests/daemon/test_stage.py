@@ -69,7 +69,7 @@ def test_a_launch_says_its_beat_and_is_planned_there(bench: Bench) -> None:
     at(bench, 5 * BEAT)
     assert play(bench) == (3, 1, 8.0, 120.0, 1)
     path = str(bench.desk.takes.sound(3, 1))
-    assert bench.played == [Play(3, path, 8 * BEAT, 8 * BEAT, 4800, 1)]
+    assert bench.played == [Play(3, path, 8 * BEAT, 8 * BEAT, 4800, 1, 0.2)]
     assert bench.stage.state(3) == (3, 0, 0, 1, 8.0)
     at(bench, 8 * BEAT)
     assert bench.stage.state(3) == (3, 1, 1, -1, -1.0)
@@ -179,7 +179,7 @@ def test_a_new_audio_process_goes_on_where_the_old_one_was(bench: Bench) -> None
     path = str(bench.desk.takes.sound(3, 1))
     assert mine == [
         Gain(3, bench.stage.gains[3], HERE_AND_NOW),
-        Play(3, path, HERE_AND_NOW, 4 * BEAT, 4800, 1),
+        Play(3, path, HERE_AND_NOW, 4 * BEAT, 4800, 1, 0.2),
         Stop(3, 16 * BEAT),
     ]
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from daemon.audio.callback import fill
-from daemon.audio.layout import BUSY, COMMAND, PERIOD, START, Memory, allocate
+from daemon.audio.layout import BUSY, COMMAND, PERIOD, RIDE_POINTS, START, Memory, allocate
 from daemon.audio.meter import counts
 from daemon.audio.mixing import push
 from daemon.audio.store import keep_compiled_code
@@ -42,7 +42,7 @@ def test_it_plays_and_counts() -> None:
     take = np.random.default_rng(0).uniform(-1, 1, LENGTH).astype(np.float32)
     memory.takes_SVN[15, 3] = take
     command = np.zeros(1, COMMAND)
-    command[0] = (START, 15, 3, FRAMES, 100, LENGTH, LENGTH, 1, FRAMES, 0)
+    command[0] = (START, 15, 3, FRAMES, 100, LENGTH, LENGTH, 1, FRAMES, 0, 0, np.zeros(RIDE_POINTS))
     push(memory.state, memory.ring, command)
     call(memory, 0.0)
     heard = call(memory, 0.01, flags=4)

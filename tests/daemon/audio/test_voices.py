@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from daemon.audio import mixing
 from daemon.audio.layout import VOICES, allocate
 from daemon.audio.voices import KEPT_TAKES, Takes, Unplayable, Voices
-from daemon.audio.wire import HERE_AND_NOW, Gain, Hold, Panic, Play, Stop
+from daemon.audio.wire import HERE_AND_NOW, Aim, Gain, Hold, Panic, Play, Points, Stop
 
 RATE_HZ, BLOCK, LENGTH, CROSS = 48_000, 512, 9600, 960
 
@@ -31,10 +31,12 @@ class Stage:
         soundfile.write(self.folder / f"{seed}.wav", audio, rate_hz, subtype="FLOAT")
         return audio
 
-    def play(self, take: int, at: int, origin: int | None = None) -> None:
+    def play(
+        self, take: int, at: int, origin: int | None = None, asked: Points = (), beats: float = 8.0
+    ) -> None:
         start = at if origin is None else origin
         path = str(self.folder / f"{take}.wav")
-        self.voices.play(Play(3, path, at, start, LENGTH, 1))
+        self.voices.play(Play(3, path, at, start, LENGTH, 1, beats, asked))
 
     def hear(self, frames: int) -> Audio:
         m, blocks = self.memory, []
@@ -138,6 +140,66 @@ def test_gain_and_panic(stage: Stage) -> None:
     assert not stage.hear(5000).any()
 
 
+# Noise of this height is that many dB loud.
+LOUD_DB = 20 * np.log10(0.5 / np.sqrt(3))
+
+
+def test_a_slot_without_an_aim_plays_its_takes_as_they_are(stage: Stage) -> None:
+    stage.play(0, 1000, asked=((0.0, -40.0),))
+    assert np.array_equal(stage.hear(9000)[1000:], stage.loop(0, 1000, 8000, 1000))
+    assert not any(stage.voices.rides_db())
+
+
+def test_an_aim_moves_what_plays_and_its_end_lets_go(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.hear(4000)
+    stage.voices.aim(Aim(3, ((0.0, LOUD_DB - 6.0),), 5000))
+    heard = stage.hear(9000)
+    ridden = heard[1000 + CROSS :] / stage.loop(0, 5000 + CROSS, 8000 - CROSS, 1000)
+    np.testing.assert_allclose(20 * np.log10(ridden), -6.0, atol=0.5)
+    assert stage.voices.rides_db()[3] == pytest.approx(-6.0, abs=0.5)
+    assert not any(stage.voices.rides_db()[:3])
+    stage.voices.aim(Aim(3, (), 13_000))
+    heard = stage.hear(5000)
+    assert np.array_equal(heard[CROSS:], stage.loop(0, 13_000 + CROSS, 5000 - CROSS, 1000))
+    assert stage.voices.rides_db()[3] == 0.0
+
+
+def test_a_curve_lies_along_the_beats_of_the_take(stage: Stage) -> None:
+    # Twice as long as the take, so that its second half is not heard.
+    stage.voices.aim(Aim(3, ((0.0, LOUD_DB), (4.0, LOUD_DB - 8), (8.0, LOUD_DB - 16)), 0))
+    stage.play(0, 1000, beats=4.0)
+    heard = stage.hear(1000 + LENGTH)[1000:]
+    half = heard[LENGTH // 2] / stage.takes[0][LENGTH // 2]
+    assert 20 * np.log10(half) == pytest.approx(-4.0, abs=0.5)
+
+
+def test_at_a_hand_over_each_take_is_moved_by_what_it_lacks(stage: Stage) -> None:
+    # The new one was made for the curve, the old one was not: both are heard as loud as wanted.
+    wanted: Points = ((0.0, LOUD_DB - 9.0),)
+    quiet = stage.takes[1] * np.float32(10 ** (-9 / 20))
+    soundfile.write(stage.folder / "1.wav", quiet, RATE_HZ, subtype="FLOAT")
+    stage.play(0, 1000)
+    stage.voices.aim(Aim(3, wanted, 1000))
+    stage.play(1, 1000 + 2 * LENGTH, asked=wanted)
+    assert stage.voices.rides_db()[3] == pytest.approx(0.0, abs=0.5)
+    heard = stage.hear(1000 + 4 * LENGTH)
+    before, after = heard[5000 : 1000 + 2 * LENGTH - CROSS], heard[1000 + 2 * LENGTH :]
+    for part in (before, after):
+        assert 10 * np.log10(np.mean(part**2)) == pytest.approx(LOUD_DB - 9.0, abs=0.5)
+    np.testing.assert_allclose(20 * np.log10(after[:LENGTH] / quiet), 0.0, atol=0.5)
+
+
+def test_a_take_that_waits_is_aimed_at_too(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.play(1, 1000 + LENGTH)
+    stage.hear(2000)
+    stage.voices.aim(Aim(3, ((0.0, LOUD_DB - 6.0),), 3000))
+    heard = stage.hear(20_000)[1000 + LENGTH - 2000 :]
+    ridden = heard[:LENGTH] / stage.takes[1]
+    np.testing.assert_allclose(20 * np.log10(ridden), -6.0, atol=0.5)
+
+
 def test_takes_that_cannot_be_played_say_why(stage: Stage, tmp_path: Path) -> None:
     takes = Takes(RATE_HZ, LENGTH - 1)
     stage.write(7, 44_100)
@@ -153,6 +215,7 @@ def test_takes_that_cannot_be_played_say_why(stage: Stage, tmp_path: Path) -> No
 def test_takes_are_read_once_and_the_oldest_forgotten(stage: Stage, tmp_path: Path) -> None:
     takes = Takes(RATE_HZ, LENGTH)
     first = takes.get(str(tmp_path / "0.wav"))
+    assert np.array_equal(first.audio_N, stage.takes[0])
     assert takes.get(str(tmp_path / "0.wav")) is first
     for number in range(10, 10 + KEPT_TAKES):
         stage.write(number)
