@@ -9,11 +9,12 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 WORKERS ?= 2
 ARGS ?=
+SOAK_MINUTES ?= 60
 
 # One thread each: two test processes with two threads each fight over two cores.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
-.PHONY: help run test lint format train bench docs patches install hooks clean distclean
+.PHONY: help run test lint format train bench soak docs patches install hooks clean distclean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +42,9 @@ train: $(VENV)/.stamp-dev ## train the built-in model anew (hours; resumes where
 bench: $(VENV)/.stamp-dev ## measure the figures of docs/results.md on this machine
 	$(BIN)/python -m benchmarks.controls $(ARGS)
 	$(BIN)/python benchmarks/memory.py
+
+soak: $(VENV)/.stamp-dev ## play an hour's busy set and watch the memory (SOAK_MINUTES=15)
+	$(BIN)/ditto-rt bench soak --minutes $(SOAK_MINUTES) $(ARGS)
 
 docs: $(VENV)/.stamp-dev ## write docs/protocol.md from the message table
 	$(BIN)/python -m daemon.document > docs/protocol.md.new

@@ -4,7 +4,6 @@ Run: python -m benchmarks.fuzz_daemon --packets 50000. Starts a daemon of its ow
 127.0.0.1, with the built-in model, and sends only there.
 """
 
-import random
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,42 +16,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from daemon.bench.hostile import GOOD, hostile
 from daemon.bench.process import Daemon, Peer, running
-from tests.osc_bytes import bundle, message, random_packet
+from daemon.metrics import resident_bytes
 
 # Between two questions; so many fit the socket's buffer, and none is lost on its way.
 BURST = 250
 WARM_UP = 5_000
-QUIT = b"/ditto/quit"
-
-# One good message for each command. Not quit: it would be obeyed. Nor notify: replies would go to
-# ports of other programs.
-GOOD = (
-    message("/ditto/ping", "ifs", 1, 0.5, "x"),
-    message("/ditto/version", "i", 1),
-    message("/ditto/status", "i", 2),
-    message("/ditto/help", "s", "/ditto/render"),
-    message("/ditto/sync", "i", 5),
-    message("/ditto/slot/tags", "is", 0, "dark techno"),
-    message("/ditto/slot/tempo", "iffi", 0, 120.0, 2.0, 4),
-    message("/ditto/slot/seed", "ii", 0, 7),
-    message("/ditto/slot/region", "isffs", 0, "~/none.wav", 0.0, 1.0, "vary"),
-    message("/ditto/slot/region_beats", "isfffs", 0, "~/none.wav", 0.0, 1.0, 120.0, "vary"),
-    message("/ditto/slot/intensity", "iffff", 0, 0.0, -30.0, 2.0, -12.0),
-    message("/ditto/slot/melody", "iiffiff", 0, 60, 0.0, 1.0, 62, 1.0, 1.0),
-    message("/ditto/slot/melody_file", "is", 0, "~/none.mid"),
-    message("/ditto/slot/structure", "is", 0, "ABBA"),
-    message("/ditto/slot/loop", "if", 0, 0.5),
-    message("/ditto/slot/quality", "iii", 0, 2, 0),
-    message("/ditto/slot/guidance", "if", 0, 2.0),
-    message("/ditto/slot/clear", "is", 0, "all"),
-    message("/ditto/slot/get", "i", 0),
-    message("/ditto/slot/last", "i", 0),
-    message("/ditto/render", "i", 0),
-    message("/ditto/cancel", "i", 0),
-    message("/ditto/{status,version}", "i", 3),
-    bundle(message("/ditto/ping"), bundle(message("/ditto/status"))),
-)
 
 console = Console()
 
@@ -70,29 +40,13 @@ class Outcome:
     dropped: int
 
 
-def hostile(seed: int) -> Iterator[bytes]:
-    """Yield random and damaged packets without end; none asks the daemon to stop."""
-    chance = random.Random(seed)
-    while True:
-        packet = random_packet(GOOD, chance)
-        if QUIT not in packet:
-            yield packet
-
-
-def resident_kib(pid: int) -> int:
-    """Return the resident memory of a process."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith("VmRSS:")]
-    return int(line.split()[1])
-
-
 def attack(daemon: Daemon, packets: int, seed: int) -> Outcome:
     """Send packets in bursts, each followed by a ping whose answer is waited for."""
     source, asker = daemon.peer(), daemon.peer()
     stream = hostile(seed)
     replies, worst_ms, seconds = 0, 0.0, 0.0
     _send(stream, source, asker, min(packets, WARM_UP))
-    before_kib = resident_kib(daemon.process.pid)
+    before_kib = resident_bytes(daemon.process.pid) // 1024
     for start in range(0, packets, BURST):
         started_s = time.perf_counter()
         answered_ms = _send(stream, source, asker, min(BURST, packets - start))
@@ -105,7 +59,7 @@ def attack(daemon: Daemon, packets: int, seed: int) -> Outcome:
         seconds,
         worst_ms,
         before_kib,
-        resident_kib(daemon.process.pid),
+        resident_bytes(daemon.process.pid) // 1024,
         asker.ask("/ditto/status")[1][5],
     )
 

@@ -1,4 +1,4 @@
-"""The command line: ditto-rt serve, render, send, cache, scene."""
+"""The command line: ditto-rt serve, render, send, cache, scene, bench."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from daemon.bench import commands as bench_commands
 from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
 from daemon.errors import ConfigError, PortTaken, Refusal
@@ -32,6 +33,7 @@ app = typer.Typer(
 )
 app.add_typer(cache_commands.app, name="cache")
 app.add_typer(scene_commands.app, name="scene")
+app.add_typer(bench_commands.app, name="bench")
 _ConfigFile = Annotated[Path | None, typer.Option(help="A config.toml; else ./config.toml.")]
 
 

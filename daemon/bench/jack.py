@@ -1,13 +1,14 @@
 """A JACK server without hardware, and what is played into it, sample for sample."""
 
 import ctypes.util
+import fcntl
 import importlib.util
-import itertools
 import os
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -26,10 +27,9 @@ from daemon.bench.process import ROOT, inherited
 RATE_HZ, PERIOD = 48_000, 1024
 SERVER = "JACK_DEFAULT_SERVER"
 START_S = 20.0
+NAMES = 4
 
 Audio = NDArray[np.float32]
-
-_numbers = itertools.count()
 
 
 def missing() -> str:
@@ -57,6 +57,7 @@ class Capture:
     """
 
     process: "subprocess.Popen[bytes]"
+    keeps: bool = True
     blocks: list[tuple[int, Audio]] = field(default_factory=list)
     xruns: int = 0
     _answers: "SimpleQueue[int]" = field(default_factory=SimpleQueue)
@@ -101,7 +102,9 @@ class Capture:
             if kind == ANSWER:
                 self._answers.put(number)
             elif kind == BLOCK:
-                self.blocks.append((number, np.frombuffer(records.read(4 * PERIOD), np.float32)))
+                samples = np.frombuffer(records.read(4 * PERIOD), np.float32)
+                if self.keeps:
+                    self.blocks.append((number, samples))
 
     def wait_open(self) -> None:
         """Wait until the ear is connected to its server."""
@@ -125,18 +128,44 @@ def server(folder: Path, waits: bool = True) -> Iterator[str]:
     One that waits for its clients (-S) loses no sample on a busy machine, but stands still for five
     seconds when a client is killed; one that does not may lose some, and goes on.
     """
-    name = f"ditto{os.getpid()}_{next(_numbers)}"
-    mode = "-S" * waits
+    with _name() as name, _served(folder, name, "-S" * waits):
+        yield name
+
+
+@contextmanager
+def _name() -> Iterator[str]:
+    """Reserve one of a few names.
+
+    A server that was killed leaves its name in a list of JACK's that has room for eight; the same
+    name again takes its place.
+    """
+    for number in range(NAMES):
+        with (Path(tempfile.gettempdir()) / f"ditto-rt-jack-{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue
+            yield f"ditto-rt-{number}"
+            return
+    raise TimeoutError(f"{NAMES} JACK servers of ditto-rt run already")
+
+
+@contextmanager
+def _served(folder: Path, name: str, mode: str) -> Iterator[None]:
     words = f"jackd -r -n {name} {mode} -d dummy -r {RATE_HZ} -p {PERIOD} -C 2 -P 2".split()
     before = {key: os.environ.get(key) for key in (SERVER, "JACK_NO_START_SERVER")}
     os.environ.update({SERVER: name, "JACK_NO_START_SERVER": "1"})
     with (folder / "jackd").open("w") as output:
         process = subprocess.Popen(words, stdout=output, stderr=output)
     try:
-        yield name
+        yield
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
         for key, value in before.items():
             if value is None:
                 os.environ.pop(key)
@@ -145,8 +174,8 @@ def server(folder: Path, waits: bool = True) -> Iterator[str]:
 
 
 @contextmanager
-def capture(name: str) -> Iterator[Capture]:
-    """Listen to a server with one input."""
+def capture(name: str, keeps: bool = True) -> Iterator[Capture]:
+    """Listen to a server with one input; keeps: whether what is heard is kept."""
     process = subprocess.Popen(
         [sys.executable, "-m", "daemon.bench.ear", name],
         stdin=subprocess.PIPE,
@@ -154,7 +183,7 @@ def capture(name: str) -> Iterator[Capture]:
         cwd=ROOT,
         env=inherited(),
     )
-    heard = Capture(process)
+    heard = Capture(process, keeps)
     assert process.stdin is not None and process.stdout is not None
     reader = threading.Thread(target=heard.read, args=(process.stdout,), daemon=True)
     reader.start()
