@@ -38,6 +38,7 @@ from daemon.link import AudioEvent
 from daemon.outbox import Asker, Outbox
 from daemon.slots import SLOTS
 from daemon.takes import Take, TakeFolder
+from daemon.timebase import Timebase
 from daemon.timeline import Change, Held, Loop, Timeline, next_change
 from daemon.transport import Transport
 from ditto_rt.limits import GAIN_DB
@@ -84,6 +85,7 @@ class Stage:
         off = Output("off", "audio.output is off in the configuration")
         self.output = Output("starting") if plays else off
         self.clock = Clock(0, time.monotonic_ns(), FIRST_BLOCK_FRAMES, 0, 0)
+        self._timebase = Timebase(rate_hz)
         self.plans = [Timeline()] * SLOTS
         self.gains = [1.0] * SLOTS
         self.aims: dict[int, Points] = {}
@@ -257,8 +259,9 @@ class Stage:
         """Carry out what the audio process's event means."""
         match event:
             case Clock():
-                self.clock = event
+                self.clock = self._timebase.steadied(event)
             case Opened():
+                self._timebase.forget()
                 self.output = Output("on", "", event.device, event.latency_s)
                 log.info("audio: %s at %d Hz", event.device, event.rate_hz)
                 self._tell_all()
