@@ -71,7 +71,7 @@ class Desk:
         self.on_end: Callable[[Take], None] = lambda _: None
         self.hits: dict[Hit, int] = {"exact": 0, "near": 0, "running": 0, "none": 0}
         self.deadlines = {"kept": 0, "missed": 0}
-        self._first = FirstVersions()
+        self._first, self._settled = FirstVersions(), False
         self._engine = "loading"
         self._trouble = Refusal("no_model", "")
         self._starts = 0
@@ -156,6 +156,7 @@ class Desk:
         match event:
             case Ready(model=model, device=device):
                 self.model, self.device, self._starts = model, device, 0
+                self._settled = False
                 log.info("model %s on %s", model, device)
                 self._change("ready")
                 self._save_missing()
@@ -236,7 +237,7 @@ class Desk:
             self.takes.delete(slot, version)
             return
         if version == request.version:
-            self._first.learn(report.seconds, time.monotonic() - request.ordered_s)
+            self._learn(request, report.seconds)
         heard = version == self.slots[slot].version
         self.takes.add(take)
         self.slots[slot] = replace(self.slots[slot], version=version)
@@ -244,6 +245,15 @@ class Desk:
             self.on_take(take)
         if not report.final:
             self._delivery.version(request, take)
+
+    def _learn(self, request: Request, seconds: float) -> None:
+        """Learn how long a first version takes, where it is no exception.
+
+        A warm one waits on purpose, an engine's first one for what its libraries compile.
+        """
+        if self._settled and not request.warm:
+            self._first.learn(seconds, time.monotonic() - request.ordered_s)
+        self._settled = True
 
     def _on_finished(self, request: Request, problem: str) -> None:
         self.line.end()

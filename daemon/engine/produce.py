@@ -1,5 +1,6 @@
 """What the engine and `ditto-rt render` share: the model, and what a renderer is."""
 
+import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from ditto_rt.render import Progress, Take, render
 from ditto_rt.spec import Intensity, Job, Melody, Note, Point, Quality, Report, Structure
 
 WARM_UP_HZ = 48_000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,11 @@ def warm_up(model: Model) -> None:
     quality = Quality(steps=1, search_steps=1, iterations=1)
     form = Structure(pattern="AB")
     job = Job(beats=4, intensity=curve, melody=melody, structure=form, quality=quality)
-    deque(render(job, model, WARM_UP_HZ), 0)
+    try:
+        deque(render(job, model, WARM_UP_HZ), 0)
+    except Exception:
+        # A job that meets the same will say so to who asked for it.
+        log.exception("the first take of all failed")
 
 
 def produce(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from daemon.deadlines import FirstVersions, aim
+from daemon.outbox import Asker
 from daemon.wire import Advanced, Finished, Promise, Published
 from tests.daemon.test_stage import BEAT, at, play, render
 from tests.daemon_office import RATE_HZ, Bench, report
@@ -87,3 +88,22 @@ def test_first_versions_are_learned_from() -> None:
     for _ in range(50):
         first.learn(4.0, 0.4)
     assert first.expected_s(8.0) == pytest.approx(0.8, rel=0.01)
+
+
+def test_what_is_slow_for_a_reason_is_not_learned_from(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("daemon.desk.time.monotonic", lambda: clock[0])
+
+    def expected_s(took_s: float, warm: bool = False) -> float:
+        bench.desk.submit(0, Asker((), ""), warm=warm)
+        order = bench.rendering()
+        clock[0] += took_s
+        bench.finish(order)
+        return bench.desk.earliest_s(order.job) - clock[0]
+
+    assert expected_s(50.0) == pytest.approx(1.2), "the engine was still compiling"
+    assert expected_s(50.0, warm=True) == pytest.approx(1.2), "it was heard already"
+    # A report of 0.1 s, a job of 4 s.
+    assert expected_s(1.0) == pytest.approx(40.0)

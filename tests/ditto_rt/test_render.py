@@ -70,6 +70,41 @@ def test_a_found_latent_begins_the_next_search_where_the_last_one_ended(model: B
         list(render(job, model, 48_000, first.x_T[..., 1:]))
 
 
+def test_drafts_can_be_heard_before_and_during_a_search(model: Builtin) -> None:
+    job = Job(bpm=240, beats=8, seed=3, intensity=CURVE, quality=FAST)
+    *steps, take = render(job, model, 48_000)
+    assert isinstance(take, Take) and take.report.final
+    drafts = [step.draft for step in steps if isinstance(step, Progress) and step.draft]
+    assert len(drafts) == len(steps)
+    first, last = drafts[0].take(), drafts[-1].take()
+    assert first.report.loss == () and first.report.intensity and not first.report.final
+    assert len(first.audio_N) == len(take.audio_N) and first.audio_N.any()
+    numbers = [draft.number for draft in drafts]
+    assert numbers == sorted(numbers) and numbers[0] == 0 and last.number == take.number
+    np.testing.assert_array_equal(last.audio_N, take.audio_N)
+    np.testing.assert_array_equal(last.x_T, take.x_T)
+    # What the search began with sounds as its first step heard it.
+    np.testing.assert_allclose(first.audio_N, drafts[1].take().audio_N, atol=1e-5)
+
+
+def test_a_take_without_a_search_can_be_heard_early(model: Builtin) -> None:
+    (step, take) = render(Job(bpm=240, beats=4, quality=Quality(steps=6)), model, 48_000)
+    assert isinstance(step, Progress) and step.draft and isinstance(take, Take)
+    early = step.draft.take()
+    assert early.number < take.number and np.abs(early.audio_N - take.audio_N).max() > 1e-3
+
+
+def test_thrift_changes_nothing_but_memory(model: Builtin) -> None:
+    job = Job(bpm=240, beats=4, intensity=CURVE, quality=FAST)
+    losses = []
+    for thrifty in (False, True):
+        *_, take = render(job, model, 48_000, None, thrifty)
+        assert isinstance(take, Take)
+        losses.append(torch.tensor(take.report.loss))
+    # A batch of two is summed in another order than two of one; each iteration adds to that.
+    torch.testing.assert_close(*losses, rtol=5e-3, atol=1e-3)
+
+
 def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None:
     quality = Quality(search_steps=2, iterations=12)
     job = Job(bpm=120, beats=4, seed=3, intensity=CURVE, quality=quality)
