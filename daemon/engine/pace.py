@@ -41,15 +41,21 @@ class Pace:
     """One job's. A version of each pass over the take at most, the first at once."""
 
     def __init__(
-        self, seconds: float, now_s: float, costs: Costs, warm: bool, by_s: float | None
+        self,
+        seconds: float,
+        now_s: float,
+        costs: Costs,
+        by_s: float | None,
+        heard_until_s: float | None = None,
     ) -> None:
-        """Take a job of so many seconds; `warm`: what it begins with is heard already.
+        """Take a job of so many seconds; by_s: its deadline, None for none.
 
-        by_s: its deadline, None for none.
+        heard_until_s: what the job begins with is heard already, until then at least. None: it is
+        not, and the first version comes at once.
         """
         self._seconds, self._costs, self._by_s = seconds, costs, by_s
-        self._due_s = now_s + seconds if warm else now_s
-        self._told: int | None = None
+        self.due_s = now_s if heard_until_s is None else heard_until_s
+        self._told: int | None = None if heard_until_s is None else 0
         self._last_s, self._step_s = now_s, 0.0
 
     def step(self, now_s: float) -> None:
@@ -60,7 +66,7 @@ class Pace:
 
     def is_due(self, number: int, now_s: float) -> bool:
         """Return whether the draft of that number should be heard now."""
-        if number == self._told or now_s < self._due_s:
+        if number == self._told or now_s < self.due_s:
             return False
         # What comes at the deadline is better, and near.
         first = self._told is None
@@ -78,7 +84,7 @@ class Pace:
         took_s = now_s - began_s
         self._costs.made(self._seconds, took_s)
         self._told, self._last_s = number, now_s
-        self._due_s = now_s + max(self._seconds, COST_PARTS * took_s)
+        self.due_s = now_s + max(self._seconds, COST_PARTS * took_s)
 
     def is_told(self, number: int) -> bool:
         """Return whether that very draft has been heard."""

@@ -37,6 +37,8 @@ class Worker:
         self._inbox, self._emit, self._model, self._render = inbox, emit, model, render
         self._costs = Costs()
         self._held: dict[int, Held] = {}
+        # Until when a slot's newest version is heard, whichever job it is of.
+        self._due_s: dict[int, float] = {}
 
     def carry_out(self, order: RenderOrder) -> Stopped | None:
         """Make a take; return how it ended where there is none, after the last event else."""
@@ -60,16 +62,17 @@ class Worker:
         """Publish versions as they come; return False where nobody wants the last one any more."""
         held = self._held.get(order.slot) if order.warm else None
         publisher = Publisher(order, self._emit, self._costs)
-        away, pace = 1.0, _pace(order, self._costs, False)
+        away, pace = 1.0, self._pace(order, False)
         for step in self._render(order.job, self._model, order.rate_hz, held):
             if isinstance(step, Found):
                 away = step.distance
-                pace = _pace(order, self._costs, step.hit == "running")
+                pace = self._pace(order, step.hit == "running")
                 self._emit(Recalled(id=order.id, hit=step.hit))
                 continue
             now_s = time.monotonic()
             if isinstance(step, Take):
                 self._held[order.slot] = Held(order.job, step.x_T, 0.0)
+                self._due_s[order.slot] = now_s + order.job.seconds
                 publisher.final(step, pace.is_told(step.number))
                 return True
             pace.step(now_s)
@@ -85,7 +88,15 @@ class Worker:
             if pace.is_due(draft.number, now_s):
                 _publish(publisher, draft)
                 pace.published(draft.number, now_s, time.monotonic())
+                self._due_s[order.slot] = pace.due_s
         raise RuntimeError("render ended without a take")
+
+    def _pace(self, order: RenderOrder, warm: bool) -> Pace:
+        now_s = time.monotonic()
+        by_s = order.deadline.by_s if order.deadline else None
+        # Jobs that follow each other quickly are heard once for each pass all the same.
+        until_s = self._due_s.get(order.slot, now_s) if warm else None
+        return Pace(order.job.seconds, now_s, self._costs, by_s, until_s)
 
     def _note(self, order: RenderOrder, step: Progress, away: float) -> None:
         """Remember where the search is: a job that takes its place goes on from there."""
@@ -105,11 +116,6 @@ def _publish(publisher: Publisher, draft: Draft) -> None:
         if not is_out_of_memory(error):
             raise
         log.warning("memory was short: a version is left out")
-
-
-def _pace(order: RenderOrder, costs: Costs, warm: bool) -> Pace:
-    by_s = order.deadline.by_s if order.deadline else None
-    return Pace(order.job.seconds, time.monotonic(), costs, warm, by_s)
 
 
 def _as_final(draft: Draft) -> Take:

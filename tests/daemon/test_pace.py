@@ -4,7 +4,7 @@ from daemon.engine.pace import LEAST_SAFETY, MOST_SAFETY, Costs, Pace
 
 
 def test_a_costly_version_comes_less_often_than_each_pass() -> None:
-    pace = Pace(2.0, 0.0, Costs(), False, None)
+    pace = Pace(2.0, 0.0, Costs(), None)
     assert pace.is_due(0, 0.0)
     pace.published(0, 0.0, 1.0)
     assert not pace.is_due(1, 5.9) and pace.is_due(1, 6.0)
@@ -12,8 +12,9 @@ def test_a_costly_version_comes_less_often_than_each_pass() -> None:
 
 
 def test_a_warm_search_waits_a_pass() -> None:
-    pace = Pace(2.0, 0.0, Costs(), True, None)
-    assert not pace.is_due(0, 1.9) and pace.is_due(1, 2.0)
+    pace = Pace(2.0, 0.0, Costs(), None, heard_until_s=2.0)
+    assert not pace.is_due(1, 1.9) and pace.is_due(1, 2.0)
+    assert not pace.is_due(0, 2.0), "what it began with is heard"
 
 
 def test_costs_follow_slow_versions_at_once_and_quick_ones_slowly() -> None:
@@ -39,7 +40,7 @@ def test_a_missed_deadline_makes_careful() -> None:
 
 def test_a_search_ends_before_a_step_that_would_be_too_long() -> None:
     def ends_at(step_s: float) -> float:
-        pace = Pace(4.0, 0.0, Costs(make_s=0.1, safety=1.5), False, 20.0)
+        pace = Pace(4.0, 0.0, Costs(make_s=0.1, safety=1.5), 20.0)
         now_s = 0.0
         while not pace.is_over(now_s):
             now_s += step_s

@@ -16,7 +16,7 @@ import torch
 
 from daemon.engine.inbox import Inbox
 from daemon.engine.produce import Found, Held
-from daemon.engine.worker import work
+from daemon.engine.worker import Worker, work
 from daemon.wire import (
     Advanced,
     CancelOrder,
@@ -252,6 +252,25 @@ def test_a_search_goes_on_from_where_the_replaced_one_was(tmp_path: Path, clock:
     # What it begins with is heard already: a pass goes by before the first version.
     second = [e for e in events if getattr(e, "id", 0) == 2]
     assert [type(e) for e in second[:4]] == [Recalled, Advanced, Advanced, Advanced]
+
+
+def test_jobs_that_follow_each_other_quickly_are_heard_once_a_pass(
+    tmp_path: Path, clock: Clock
+) -> None:
+    inbox, events = Inbox(), list[Event]()
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        # Each is replaced after two seconds, by one that goes on from it.
+        if isinstance(event, Advanced) and event.fraction >= 0.1:
+            inbox._cancelled.add(event.id)
+
+    worker, began_s = Worker(inbox, emit, MODEL, searching(clock, 40, [])), clock.now_s
+    for number in range(1, 11):
+        each = order(tmp_path, number, Job(beats=8)).model_copy(update={"warm": True})
+        assert worker.carry_out(each)
+    passes = (clock.now_s - began_s) / 4
+    assert passes - 1 <= len(versions(events)) <= passes + 1
 
 
 def test_a_cancelled_job_stops_between_steps_and_writes_nothing(tmp_path: Path) -> None:
