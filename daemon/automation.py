@@ -8,6 +8,7 @@ has moved far enough. Curves that were drawn or came back with a scene are aimed
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from daemon import config
@@ -53,6 +54,8 @@ class Automation:
         self._desk, self._stage, self._outbox = desk, stage, outbox
         self._settings = settings
         self._tracks: dict[int, Track] = {}
+        # Of such a slot the next segment follows the curve: there is no take to make anew.
+        self.is_endless: Callable[[int], bool] = lambda _: False
         self._aimed: list[Intensity | None] = [None] * SLOTS
 
     def write(self, slot: int, beat: float, db: float, asker: Asker) -> float:
@@ -132,6 +135,8 @@ class Automation:
         player rides.
         """
         waiting = self._desk.line.of(slot)
+        if self.is_endless(slot):
+            return
         if waiting and not waiting.warm:
             # Somebody waits for that take.
             return

@@ -44,7 +44,10 @@ class Choice:
 
     def in_folder(self, take: Take) -> Held:
         """Return a take of the folder, and from where it is played."""
-        return Held(take, str(self._takes.sound(take.slot, take.version)))
+        path, opened = (
+            at(take.slot, take.version) for at in (self._takes.sound, self._takes.opened)
+        )
+        return Held(take, str(path), str(opened or ""))
 
     def check(self, held: Held) -> Held:
         """Return a take that the player can play. Raises Refusal for one of another rate."""

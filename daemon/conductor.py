@@ -104,6 +104,15 @@ class Conductor:
             self._leader.wish_tempo(bpm)
         return self._stage.set_tempo(bpm, due_ns)
 
+    def retime(self, bpm: float, at: int) -> None:
+        """Change the tempo of whoever has it, from a frame on that has just passed.
+
+        Raises Refusal.
+        """
+        if self._leader:
+            self._leader.wish_tempo(bpm)
+        self._stage.retime(bpm, at)
+
     def start(self, beat: float | None, due_ns: int | None) -> float:
         """Let the beat run, from where the source is. Raises Refusal for another beat than that."""
         if self._leader:

@@ -92,6 +92,12 @@ class Scenes(_Frozen):
     preload_mb: Annotated[int, _in(Range(0, 100_000, "MB"))] = 256
 
 
+class Endless(_Frozen):
+    """How slots go on without repeating."""
+
+    lookahead_s: Annotated[float, _in(Range(0.5, 60, "s"))] = 8.0
+
+
 class Engine(_Frozen):
     """What computes."""
 
@@ -163,6 +169,7 @@ class Config(_Frozen):
     takes: Takes = Takes()
     cache: Cache = Cache()
     scenes: Scenes = Scenes()
+    endless: Endless = Endless()
     engine: Engine = Engine()
     audio: Audio = Audio()
     transport: Transport = Transport()

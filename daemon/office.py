@@ -11,6 +11,7 @@ from daemon.automation import Automation
 from daemon.clients import Address, Clients
 from daemon.conductor import Conductor
 from daemon.desk import Desk
+from daemon.endless import Endless
 from daemon.guard import Argument
 from daemon.outbox import Asker, Outbox
 from daemon.scenes.board import Board
@@ -26,6 +27,7 @@ class Office:
     desk: Desk
     stage: Stage
     board: Board
+    endless: Endless
     conductor: Conductor
     automation: Automation
     outbox: Outbox

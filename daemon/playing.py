@@ -27,6 +27,12 @@ async def _rollback(office: Office, errand: Errand) -> tuple[Value, ...]:
     return slot, *office.stage.rollback(slot)
 
 
+async def _endless(office: Office, errand: Errand) -> tuple[Value, ...]:
+    slot, on = errand.call.integer("slot"), errand.call.integer("on")
+    office.endless.turn(slot, bool(on), errand.asker)
+    return slot, on
+
+
 async def _panic(office: Office, errand: Errand) -> tuple[Value, ...]:
     office.stage.panic()
     return ()
@@ -92,6 +98,7 @@ HANDLERS: Mapping[str, Handler] = MappingProxyType(
         "/ditto/stop": _stop,
         "/ditto/gain": _gain,
         "/ditto/rollback": _rollback,
+        "/ditto/endless": _endless,
         "/ditto/panic": _panic,
         "/ditto/transport": _transport,
         "/ditto/transport/source": _source,

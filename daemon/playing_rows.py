@@ -1,7 +1,7 @@
 """The part of the protocol's table that is about playing."""
 
 from daemon import transport_rows
-from daemon.rows import BPM, SLOT, Command, Reply, integer, number, text
+from daemon.rows import BPM, ON, SLOT, Command, Reply, integer, number, text
 from ditto_rt import limits
 
 OUTPUTS = ("off", "starting", "on", "none")
@@ -45,6 +45,13 @@ COMMANDS = (
         done=(SLOT, integer("version", "of that take"), _EFFECT),
     ),
     Command(
+        "/ditto/endless",
+        (SLOT, integer("on", "1: each pass is continued by a new one, 0: what plays repeats", ON)),
+        "Lets a slot go on without repeating: segments as long as its beats continue what plays, "
+        "under what is set when each is begun. Where the engine is late the last bars repeat.",
+        done=(SLOT, integer("on", "1 or 0")),
+    ),
+    Command(
         "/ditto/panic",
         (),
         "Silences all slots within one block of the device and forgets what was planned.",
@@ -85,6 +92,17 @@ REPLIES = (
             number("next_beat", "when it comes; -1: nothing is planned"),
         ),
         "An event for registered clients: what a slot plays has changed, or what it will play.",
+    ),
+    Reply(
+        "/ditto/slot/endless",
+        (
+            SLOT,
+            integer("on", "1 or 0"),
+            integer("segments", "planned since it was turned on"),
+            integer("behind", "how often the last one has repeated, because none came in time"),
+        ),
+        "An event for registered clients: an endless slot was turned on or off, has a new segment, "
+        "or waits for one.",
     ),
     Reply(
         "/ditto/heartbeat",

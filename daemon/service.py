@@ -21,6 +21,7 @@ from daemon.conductor import Conductor
 from daemon.config import Config, expand
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
+from daemon.endless import Endless
 from daemon.errors import ConfigError
 from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_command, engine_command
 from daemon.mailbox import Mailbox
@@ -76,19 +77,21 @@ class Service:
         )
         self._plays = config.audio.output == "auto"
         self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
-        self._desk.on_take = self._stage.on_take
+        self._endless = Endless(self._desk, self._stage, outbox, config.endless.lookahead_s)
+        self._desk.on_take = self._endless.on_take
         self._desk.on_end = lambda take: self._metrics.job(take.report.wall_s)
         self._stage.on_file = self._copy
         takes.in_use = self._stage.versions
         self._conductor = Conductor(self._stage, outbox, config.transport)
         self._announcer = Announcer(self._stage, outbox)
-        self._board = Board(
-            scenes, config.scenes.preload_mb * MEGABYTE, self._desk, self._stage, outbox
-        )
+        preload = config.scenes.preload_mb * MEGABYTE
+        self._board = Board(scenes, preload, self._desk, self._stage, self._endless, outbox)
+        self._board.retime = self._conductor.retime
         self._office = Office(
             desk=self._desk,
             stage=self._stage,
             board=self._board,
+            endless=self._endless,
             conductor=self._conductor,
             automation=Automation(self._desk, self._stage, outbox, config.automation),
             outbox=outbox,
@@ -99,6 +102,7 @@ class Service:
             schedule=Schedule(osc.time_tags == "schedule", osc.schedule_horizon_s),
             stop=self._stopping.set,
         )
+        self._office.automation.is_endless = self._endless.is_on
         outbox.on_fail = self._office.tally.failure
         children: dict[str, Child] = {"engine": self._link}
         if self._plays:
@@ -128,6 +132,7 @@ class Service:
             asyncio.create_task(self._link.keep_alive(), name="engine"),
             asyncio.create_task(self._announcer.run(), name="announcer"),
             asyncio.create_task(self._board.run(), name="scenes"),
+            asyncio.create_task(self._endless.run(), name="endless"),
             asyncio.create_task(self._conductor.run(), name="conductor"),
             asyncio.create_task(self._office.automation.run(), name="automation"),
         ]

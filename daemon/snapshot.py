@@ -120,11 +120,11 @@ def _slot(office: Office, number: int) -> dict[str, Any]:
         "asked": slot.job().model_dump(exclude_none=True, exclude={"quality"}),
         "job": job,
         "automated": office.automation.is_automated(number),
-        "play": _play(office.stage, number),
+        "play": _play(office.stage, number, office.endless.state(number)[1:]),
     }
 
 
-def _play(stage: Stage, number: int) -> dict[str, Any]:
+def _play(stage: Stage, number: int, endless: tuple[int, ...]) -> dict[str, Any]:
     _, _, version, coming, beat = stage.state(number)
     return {
         "version": version,
@@ -133,4 +133,5 @@ def _play(stage: Stage, number: int) -> dict[str, Any]:
         "gain": stage.gains[number],
         # How far the take is moved to its curve, where it is moved most.
         "ride_db": stage.clock.rides_db[number] if stage.clock.rides_db else 0.0,
+        "endless": dict(zip(("on", "segments", "behind"), endless, strict=True)),
     }

@@ -25,16 +25,15 @@ from daemon.audio.wire import (
     Opened,
     Order,
     Panic,
-    Play,
     Points,
     Silent,
-    Stop,
     Trouble,
 )
 from daemon.child import Died
 from daemon.choice import Choice
 from daemon.errors import Refusal
 from daemon.link import AudioEvent
+from daemon.ordering import order_of
 from daemon.outbox import Asker, Outbox
 from daemon.slots import SLOTS
 from daemon.takes import Take, TakeFolder
@@ -136,13 +135,13 @@ class Stage:
         loop = self._loop(self.choice.held(slot))
         at, beat = self._next(quantum, True, due_ns)
         self._askers[slot] = asker
-        self._put(slot, Change(at, loop, at, beat, exact(quantum), beat))
+        self.put(slot, Change(at, loop, at, beat, exact(quantum), beat))
         return loop.version, float(beat), float(loop.bpm), int(self.transport.fits(loop.bpm))
 
     def stop(self, slot: int, quantum: float, due_ns: int | None = None) -> float:
         """Silence the slot on a beat; return that beat."""
         at, beat = self._next(quantum, False, due_ns)
-        self._put(slot, Change(at, None, at, beat, exact(quantum)))
+        self.put(slot, Change(at, None, at, beat, exact(quantum)))
         return float(beat)
 
     def launch(
@@ -165,9 +164,9 @@ class Stage:
         for slot, plan in enumerate(self.plans):
             if slot in loops:
                 self._askers[slot] = asker
-                self._put(slot, Change(at, loops[slot], at, beat, exact(quantum), beat))
+                self.put(slot, Change(at, loops[slot], at, beat, exact(quantum), beat))
             elif plan.changes:
-                self._put(slot, Change(at, None, at, beat, exact(quantum)))
+                self.put(slot, Change(at, None, at, beat, exact(quantum)))
         return beat
 
     def keep(self, paths: Iterable[str]) -> None:
@@ -210,9 +209,27 @@ class Stage:
     def on_take(self, take: Take) -> None:
         """Let a slot that plays go on with a new take, at the end of its loop."""
         self.choice.newest(take.slot)
-        self._order(Load(str(self._takes.sound(take.slot, take.version))))
+        held = self.choice.in_folder(take)
+        self.load(held)
         if take.report.sample_rate == self.transport.rate_hz:
-            self._swap(self.choice.in_folder(take))
+            self._swap(held)
+
+    def load(self, held: Held) -> None:
+        """Let the player read a take that may be played soon."""
+        self._order(Load(held.opened or held.path))
+
+    def put(self, slot: int, change: Change) -> None:
+        """Plan a change, in place of all that was planned from its frame on."""
+        self.plans[slot] = self.plans[slot].put(change)
+        self._tell(slot, change)
+        self.changed()
+
+    def unplan(self, slot: int, frame: int) -> None:
+        """Forget what is planned for later than a frame; what sounds goes on."""
+        self._order(Hold(slot, frame))
+        plan = self.plans[slot]
+        self.plans[slot] = Timeline(plan.changes[: len(plan.changes) - len(plan.after(frame))])
+        self.changed()
 
     def set_tempo(self, bpm: float, due_ns: int | None = None) -> float:
         """Change the tempo now, without a jump of the beat; return the beat where it does."""
@@ -238,7 +255,7 @@ class Stage:
         self.transport = self.transport.stopped(at)
         for slot, plan in enumerate(self.plans):
             if plan.changes:
-                self._put(slot, Change(at, None, at))
+                self.put(slot, Change(at, None, at))
         return float(self.transport.beat)
 
     def move(self, beat: float, due_ns: int | None = None) -> float:
@@ -253,7 +270,7 @@ class Stage:
         self._keep_promises(None, Shift.JUMPS if jumps else Shift.FOLLOWS)
         for slot, plan in enumerate(self.plans):
             for change in realigned(plan, transport, self.soon()):
-                self._put(slot, change)
+                self.put(slot, change)
 
     def on_event(self, event: AudioEvent) -> None:
         """Carry out what the audio process's event means."""
@@ -329,28 +346,8 @@ class Stage:
         self.changed()
         return fresh[0].at if fresh else at
 
-    def _put(self, slot: int, change: Change) -> None:
-        self.plans[slot] = self.plans[slot].put(change)
-        self._tell(slot, change)
-        self.changed()
-
     def _tell(self, slot: int, change: Change) -> None:
-        if change.loop is None:
-            self._order(Stop(slot, change.at))
-            return
-        period, path = change.loop.period, Path(change.loop.path)
-        self._order(
-            Play(
-                slot=slot,
-                path=str(self._takes.where(path)),
-                at=change.at,
-                origin=change.origin,
-                period=period.numerator,
-                parts=period.denominator,
-                beats=float(change.loop.beats),
-                asked=change.loop.asked,
-            )
-        )
+        self._order(order_of(slot, change, self._takes.where))
 
     def _moment(self, due_ns: int | None) -> int:
         now = self.now()
@@ -362,10 +359,9 @@ class Stage:
         for slot, plan in enumerate(self.plans):
             moved = replanned(plan, self.transport, soon, shift)
             if moved is not None:
-                self._order(Hold(slot, soon))
-                self.plans[slot] = Timeline(plan.changes[: len(plan.changes) - len(moved)])
+                self.unplan(slot, soon)
                 for change in moved:
-                    self._put(slot, change)
+                    self.put(slot, change)
 
     def _tell_all(self) -> None:
         """Bring a new audio process to where the old one would be."""
@@ -387,4 +383,4 @@ class Stage:
         if slot in self._askers:
             self._outbox.fail(self._askers[slot], "bad_file", text)
             at = self.soon()
-            self._put(slot, Change(at, None, at))
+            self.put(slot, Change(at, None, at))

@@ -58,6 +58,14 @@ def file_name(slot: int, version: int) -> str:
     return f"slot{slot:02d}_v{version:04d}.wav"
 
 
+def open_name(slot: int, version: int) -> str:
+    """Return the name, on the shelf, of a take that continues another: with its own end.
+
+    It begins with what leads into the take; both are for the joins (`ditto_rt.render.Take.open_N`).
+    """
+    return f"slot{slot:02d}_v{version:04d}.open.wav"
+
+
 class TakeFolder:
     """The takes of all slots, newest last. Owned by the control process's event loop."""
 
@@ -98,6 +106,11 @@ class TakeFolder:
         places = (self.shelf.path(sound.name), sound, self.folder / sound.name)
         return next((place for place in places if place.exists()), sound)
 
+    def opened(self, slot: int, version: int) -> Path | None:
+        """Return where that take is with its own end, None where it was made as a loop."""
+        path = self.shelf.path(open_name(slot, version))
+        return path if path.exists() else None
+
     def newest(self, slot: int) -> int:
         """Return the highest version of a slot that was ever written, 0 for none."""
         return self._newest[slot]
@@ -130,7 +143,8 @@ class TakeFolder:
                 self.delete(slot, old.version)
         kept = needed | {version for of, version in self.unsaved if of == slot}
         prefix = file_name(slot, 0).partition("_")[0]
-        self.shelf.keep_only(prefix, {file_name(slot, version) for version in kept})
+        names = {name(slot, version) for version in kept for name in (file_name, open_name)}
+        self.shelf.keep_only(prefix, names)
 
     def last(self, slot: int) -> Take | None:
         """Return the newest version of a slot, final or not."""
@@ -153,8 +167,9 @@ class TakeFolder:
 
     def delete(self, slot: int, version: int) -> None:
         """Remove a take's files; what is gone already is no problem."""
-        path, shelved = self.path(slot, version), self.shelf.path(file_name(slot, version))
-        for file in (path, path.with_suffix(".json"), shelved):
+        path = self.path(slot, version)
+        shelved = [self.shelf.path(name(slot, version)) for name in (file_name, open_name)]
+        for file in (path, path.with_suffix(".json"), *shelved):
             try:
                 file.unlink(missing_ok=True)
             except OSError as error:

@@ -4,7 +4,7 @@ A timeline is a row of changes; each holds until the next. The audio process kee
 that orders in their order rebuild it after the process was killed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil
@@ -20,7 +20,8 @@ class Loop:
     """A take of a slot: its file, its length in frames before rounding, its tempo.
 
     beats: its length in beats of its own tempo, 0 where that is not known. asked: how loud it was
-    asked to be, empty where nothing was said.
+    asked to be, empty where nothing was said. opened: the file of `frames` frames with its own end,
+    where there is one (`daemon.takes.open_name`).
     """
 
     version: int
@@ -29,6 +30,8 @@ class Loop:
     period: Fraction
     beats: Fraction = Fraction(0)
     asked: Points = ()
+    frames: int = 0
+    opened: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class Change:
     def moved(self, at: int) -> "Change":
         """Return the same change on another frame."""
         return replace(self, at=at, origin=self.origin + at - self.at)
+
+    def beat_of(self, boundary: int) -> Fraction | None:
+        """Return the beat that belongs to the beginning of a pass, where one does."""
+        if self.loop is None or self.start is None:
+            return None
+        passed = round((boundary - self.origin) / self.loop.period)
+        return self.start + passed * self.loop.beats
 
     def boundary(self, frame: int) -> int:
         """Return where the first pass begins that does so on `frame` or later, and not before."""
@@ -97,16 +107,28 @@ class Timeline:
                 # It begins on this very frame.
                 fresh.insert(0, replace(now, loop=loop))
             elif not later or boundary < later[0].at:
-                passed = round((boundary - now.origin) / now.loop.period)
-                start = None if now.start is None else now.start + passed * now.loop.beats
-                fresh.insert(0, Change(boundary, loop, boundary, start=start))
+                fresh.insert(0, Change(boundary, loop, boundary, start=now.beat_of(boundary)))
         if not any(c.loop for c in fresh):
             return self, ()
         kept = tuple(c for c in self.changes if c.at < fresh[0].at)
         return Timeline((*kept, *fresh)), tuple(fresh)
 
+    def continued(self, loop: Loop, frame: int, instead_of: Collection[int]) -> Change | None:
+        """Return `loop` behind all that is planned, where that one's pass ends after `frame`.
 
-def loop_of(take: Take, path: str) -> Loop:
+        instead_of: versions of the same segment. One that begins after `frame` gives way. None
+        where one has begun, or nothing sounds at the end.
+        """
+        last = self.changes[-1] if self.changes else None
+        if last is None or last.loop is None:
+            return None
+        if last.loop.version in instead_of:
+            return None if last.at < frame else replace(last, loop=loop)
+        at = last.boundary(max(frame, last.at + 1))
+        return Change(at, loop, at, start=last.beat_of(at))
+
+
+def loop_of(take: Take, path: str, opened: str = "") -> Loop:
     """Return a take as the player needs it.
 
     The period is the length that was asked, a rational number, where the take has it to within its
@@ -118,7 +140,8 @@ def loop_of(take: Take, path: str) -> Loop:
     if round(period) != report.frames:
         period = Fraction(report.frames)
     beats = period * bpm / (60 * report.sample_rate)
-    return Loop(take.version, path, bpm, period, beats, points_of(asked.intensity))
+    asked_level = points_of(asked.intensity)
+    return Loop(take.version, path, bpm, period, beats, asked_level, report.frames, opened)
 
 
 def points_of(intensity: Intensity | None) -> Points:
@@ -128,15 +151,16 @@ def points_of(intensity: Intensity | None) -> Points:
 
 @dataclass(frozen=True)
 class Held:
-    """A take that a slot plays, and where it is."""
+    """A take that a slot plays, where it is, and where it is with its own end."""
 
     take: Take
     path: str
+    opened: str = ""
 
     @property
     def loop(self) -> Loop:
         """The take as the player needs it."""
-        return loop_of(self.take, self.path)
+        return loop_of(self.take, self.path, self.opened)
 
 
 def next_change(timelines: Iterable[Timeline], frame: int) -> int | None:

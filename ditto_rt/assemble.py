@@ -51,14 +51,21 @@ def reference_latent(layout: Layout, model: Model) -> Tensor:
     return x0_BCHW.clone()
 
 
-def _latent_match(job: Job, layout: Layout, model: Model) -> Control | None:
-    if job.region is None or job.region.mode == "vary" or layout.canvas is None:
-        return None
+def known_latent(layout: Layout, model: Model) -> tuple[Tensor, Tensor]:
+    """Return the latent (1, C, H, W) of the layout's known audio, and mask_W: 1 where it holds."""
+    assert layout.canvas is not None
     reference_BCHW = reference_latent(layout, model)
     width = reference_BCHW.shape[-1]
     mask_W = targets.latent_mask(
         layout.canvas.known_N, model.latent_hop, width, reach=ENCODER_REACH
     ).to(model.device)
+    return reference_BCHW, mask_W
+
+
+def _latent_match(job: Job, layout: Layout, model: Model) -> Control | None:
+    if job.region is None or job.region.mode in ("vary", "continue") or layout.canvas is None:
+        return None
+    reference_BCHW, mask_W = known_latent(layout, model)
     return controls.LatentMatch(job.region.mode, reference_BCHW, mask_W)
 
 

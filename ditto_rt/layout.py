@@ -14,10 +14,9 @@ from ditto_rt import targets
 from ditto_rt.errors import BadRegion
 from ditto_rt.spec import Job, Region
 from ditto_rt.targets import Canvas
-from ditto_rt.timing import samples_of
+from ditto_rt.timing import JOIN_S, samples_of
 
 LEAD_S = 0.1
-FADE_S = 0.03
 MATCH_S = 2.0
 LOOP_MATCH_S = 1.0
 
@@ -40,7 +39,7 @@ class Layout:
 
 def _canvas(region: Region, take: int, lead: int, rate_hz: int) -> Canvas:
     audio_N = targets.read_region(Path(region.path), region.start_s, region.end_s, rate_hz)
-    if region.mode == "outpaint":
+    if region.mode in ("outpaint", "continue"):
         return targets.outpaint(audio_N, take, round(MATCH_S * rate_hz))
     if region.mode == "loop":
         return targets.loop_back(audio_N, take, round(LOOP_MATCH_S * rate_hz))
@@ -76,7 +75,7 @@ def lay_out(job: Job, rate_hz: int, output_rate_hz: int) -> Layout:
         take=take,
         total=len(canvas.audio_N) if canvas else lead + take,
         out_frames=samples_of(job.beats, job.bpm, output_rate_hz),
-        fade_frames=round(min(FADE_S, start / rate_hz / 2) * output_rate_hz),
+        fade_frames=round(min(JOIN_S, start / rate_hz / 2) * output_rate_hz),
         closed=job.region is None or job.region.mode != "loop",
         canvas=canvas,
     )

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ditto_rt import schedule
-from ditto_rt.assemble import Target, assemble, reference_latent
+from ditto_rt.assemble import Target, assemble, known_latent, reference_latent
 from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
 from ditto_rt.measure import measure
 from ditto_rt.model import Conditioning, Model
 from ditto_rt.optimise import Diverged, Settings, Step, adam, optimise
-from ditto_rt.sampling import Denoise, draw_noise, guided, sample
+from ditto_rt.sampling import Denoise, draw_noise, guided, holding, sample
 from ditto_rt.spec import Job, Report
 from ditto_rt.tags import Tags
-from ditto_rt.timing import close_loop
+from ditto_rt.timing import JOIN_S, close_loop
 
 # The paper's iterations (section 5): 70, and 150 where melody or structure is asked.
 ITERATIONS, LONG_ITERATIONS = 70, 150
@@ -51,7 +51,8 @@ log = logging.getLogger(__name__)
 class Take:
     """A take, what it measures, and the noise x_T (1, C, H, W) that it grew from.
 
-    `number`: that of the draft it was made of.
+    `number`: that of the draft it was made of. `open_N`: where the take continues a region, what
+    leads into it (`Layout.fade_frames`) and the take with its own end, before it was closed.
     """
 
     audio_N: NDArray[np.float32]
@@ -59,6 +60,7 @@ class Take:
     report: Report
     x_T: NDArray[np.float32]
     number: int = 0
+    open_N: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +114,7 @@ def iterations_of(job: Job) -> int:
     """Return how many iterations a job's search may take; 0 where nothing is asked."""
     asked = (job.region, job.intensity, job.melody, job.structure, job.loop)
     if all(one is None for one in asked) or (
-        job.region and not any(asked[1:]) and job.region.mode == "vary"
+        job.region and not any(asked[1:]) and job.region.mode in ("vary", "continue")
     ):
         return 0
     if job.quality.iterations is not None:
@@ -144,7 +146,9 @@ def render(
     maker = _Maker(job, model, layout, output_rate_hz, started_s)
     first_steps = min(job.quality.search_steps, max(1, int(FIRST_STEP_S / job.seconds)))
     best = Draft(0, x_T, lambda: maker.take(0, x_T, _sampled(path, x_T, first_steps)))
-    yield Progress(0.0, None, best)
+    # A draft that costs what the take costs would only put it off.
+    is_worth_it = iterations_of(job) or first_steps < job.quality.steps
+    yield Progress(0.0, None, best if is_worth_it else None)
     losses: list[float] = []
     if iterations_of(job):
         target = assemble(job, layout, model)
@@ -184,7 +188,13 @@ class _Maker:
         model, rate_hz = self.model, self.output_rate_hz
         with torch.inference_mode():
             audio_N = model.decode(x0_BCHW)[0].float().cpu().numpy()
-        take_N = finish(audio_N, self.layout, model.sample_rate_hz, rate_hz)
+        region = self.job.region
+        continues = region is not None and region.mode == "continue"
+        if continues:
+            audio_N = _in_phase(audio_N, self.layout, model.sample_rate_hz)
+        whole_N, first = _at_rate(audio_N, self.layout, model.sample_rate_hz, rate_hz)
+        take_N = _closed(whole_N, first, self.layout)
+        open_N = _opened(whole_N, first, self.layout) if continues else None
         measured = measure(take_N, rate_hz, self.job)
         report = Report(
             final=False,
@@ -201,7 +211,7 @@ class _Maker:
             melody=measured.melody,
             structure=measured.structure,
         )
-        return Take(take_N, rate_hz, report, x_T.detach().float().cpu().numpy(), number)
+        return Take(take_N, rate_hz, report, x_T.detach().float().cpu().numpy(), number, open_N)
 
 
 def _like(drawn: Tensor, start: NDArray[np.float32]) -> Tensor:
@@ -223,6 +233,8 @@ def _prepare(job: Job, layout: Layout, model: Model, thrifty: bool) -> tuple[Ten
     base_BCHW = reference_latent(layout, model) if vary else None
     cond = _conditioning(job, layout, model, shape[-1])
     denoise = guided(model, cond, job.quality.guidance, THRESHOLD_PERCENTILE, apart=thrifty)
+    if job.region is not None and job.region.mode == "continue":
+        denoise = holding(denoise, *known_latent(layout, model))
     return x_T, _Path(denoise, job, noise_SBCHW, base_BCHW, thrifty)
 
 
@@ -271,14 +283,38 @@ def finish(
 
     Peaks are bent below full scale, softly from -1 dB up.
     """
+    return _closed(*_at_rate(audio_N, layout, rate_hz, output_rate_hz), layout)
+
+
+def _in_phase(audio_N: NDArray[np.float32], layout: Layout, rate_hz: int) -> NDArray[np.float32]:
+    """Return what continues a region with the sign that goes with the region's end.
+
+    A vocoder's sign is arbitrary; where the two are crossfaded the wrong one would cancel.
+    """
+    assert layout.canvas is not None
+    last = slice(layout.lead - round(JOIN_S * rate_hz), layout.lead)
+    return -audio_N if np.vdot(audio_N[last], layout.canvas.audio_N[last]) < 0 else audio_N
+
+
+def _at_rate(
+    audio_N: NDArray[np.float32], layout: Layout, rate_hz: int, output_rate_hz: int
+) -> tuple[NDArray[np.float32], int]:
+    """Return all that was generated at the output rate, and where the take begins in it."""
     whole_N = soxr.resample(audio_N, rate_hz, output_rate_hz, "VHQ")
     first = round(layout.lead / rate_hz * output_rate_hz)
     missing = first + layout.out_frames - len(whole_N)
-    whole_N = np.pad(whole_N, (0, max(0, missing)), mode="edge")
+    return np.pad(whole_N, (0, max(0, missing)), mode="edge"), first
+
+
+def _closed(whole_N: NDArray[np.float32], first: int, layout: Layout) -> NDArray[np.float32]:
     fade = layout.fade_frames if layout.closed else 0
     body_N = whole_N[first - fade : first + layout.out_frames]
     closed_N = np.roll(close_loop(body_N, layout.out_frames, fade), -fade)
     return soft_limit(closed_N).astype(np.float32)
+
+
+def _opened(whole_N: NDArray[np.float32], first: int, layout: Layout) -> NDArray[np.float32]:
+    return soft_limit(whole_N[first - layout.fade_frames : first + layout.out_frames])
 
 
 def soft_limit(audio_N: NDArray[np.float32], knee: float = 0.89) -> NDArray[np.float32]:

@@ -113,6 +113,19 @@ def guided(
     return two_calls if apart else doubled
 
 
+def holding(denoise: Denoise, known_BCHW: Tensor, mask_W: Tensor) -> Denoise:
+    """Return a denoiser that knows x_0 where mask_W is 1 and estimates the rest beside it.
+
+    A deterministic sampler then walks the known part down from its own noise, and the denoiser
+    sees it at each step (replacement: Song et al. 2021, Score-Based Generative Modeling, app. I.2).
+    """
+
+    def held(x_BCHW: Tensor, t: Tensor) -> Tensor:
+        return torch.where(mask_W > 0, known_BCHW, denoise(x_BCHW, t))
+
+    return held
+
+
 def _repeat(conds: tuple[Conditioning, ...], batch: int) -> Conditioning:
     return Conditioning(
         tokens_BKD=torch.cat([one.tokens_BKD for one in conds]).repeat_interleave(batch, dim=0),

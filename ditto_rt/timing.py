@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# How long a take's end goes over into what leads to its start, where that is as long.
+JOIN_S = 0.03
+
 Audio = NDArray[np.floating[Any]]
 
 

@@ -16,6 +16,7 @@ from daemon.conductor import Conductor
 from daemon.config import Transport
 from daemon.desk import Desk
 from daemon.dispatch import Dispatcher
+from daemon.endless import Endless
 from daemon.mailbox import Mailbox
 from daemon.office import Office
 from daemon.outbox import Outbox
@@ -68,10 +69,11 @@ class Bench:
         takes = TakeFolder(self.folder, 3, Shelf(memory))
         self.desk = Desk(self.outbox, takes, self.orders.append, Quality(), RATE_HZ)
         self.stage = Stage(RATE_HZ, takes, self.outbox, self.played.append, True)
-        self.desk.on_take = self.stage.on_take
+        self.endless = Endless(self.desk, self.stage, self.outbox, 8.0)
+        self.desk.on_take = self.endless.on_take
         takes.in_use = self.stage.versions
         scenes = SceneFolder(self.folder / "scenes", (self.folder.resolve(),))
-        self.board = Board(scenes, 10**9, self.desk, self.stage, self.outbox)
+        self.board = Board(scenes, 10**9, self.desk, self.stage, self.endless, self.outbox)
         self.conductor = Conductor(self.stage, self.outbox, Transport())
         self.automation = Automation(
             self.desk, self.stage, self.outbox, config.Automation(threshold_db=1.5)
@@ -81,6 +83,7 @@ class Bench:
             desk=self.desk,
             stage=self.stage,
             board=self.board,
+            endless=self.endless,
             conductor=self.conductor,
             automation=self.automation,
             outbox=self.outbox,

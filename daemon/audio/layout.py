@@ -20,6 +20,8 @@ VOICES = 4
 COMMANDS = 1024
 # A ride's gains along the loop; between two of them it moves in a straight line.
 RIDE_POINTS = 128
+# Room behind a take for its own end and what leads into it, as a part of a second.
+SPARE_PARTS = 10
 NEVER = 2**62
 
 START, END, HOLD, GAIN, PANIC, RIDE = 1, 2, 3, 4, 5, 6
@@ -71,6 +73,9 @@ VOICE = np.dtype(
         ("ride_old", "f4", (RIDE_POINTS,)),
         ("ride_new", "f4", (RIDE_POINTS,)),
         ("ride_next", "f4", (RIDE_POINTS,)),
+        # A take with its own end: behind the loop's `length` frames lie so many of that end, then
+        # as many that lead into the take; 0 for a take that is a loop and no more.
+        ("lead", "i8"),
     ],
     align=True,
 )
@@ -91,6 +96,7 @@ COMMAND = np.dtype(
         ("period", "i8"),
         ("parts", "i8"),
         ("origin", "i8"),
+        ("lead", "i8"),
         ("gain", "f8"),
         ("ridden", "i8"),
         ("ride", "f4", (RIDE_POINTS,)),
@@ -120,6 +126,7 @@ class Memory:
 def allocate(rate_hz: int, channels: int, frames: int | None = None) -> Memory:
     """Return silent memory for takes of up to `frames`; None: of the longest that can be asked."""
     longest = ceil(limits.TAKE_S.high * rate_hz) + 1 if frames is None else frames
+    longest += rate_hz // SPARE_PARTS
     memory = Memory(
         state=np.zeros(1, STATE),
         # Written now, so that a player that has run for long is no larger than a new one.

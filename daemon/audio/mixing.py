@@ -74,6 +74,7 @@ def _start(state: Any, command: Any, voice: Any) -> None:
         begin = first + command.fade
     voice.length, voice.period, voice.parts = command.length, command.period, command.parts
     voice.origin, voice.begin, voice.rise = command.origin, begin, command.fade
+    voice.lead = command.lead
     voice.end, voice.fall = NEVER, command.fade
     voice.ridden, voice.ride_at, voice.ride_next_at = command.ridden, 0, NEVER
     for point in range(RIDE_POINTS):
@@ -188,6 +189,19 @@ def _pass_start(voice: Any, number: int) -> int:
     return int(voice.origin + (2 * number * voice.period + voice.parts) // (2 * voice.parts))
 
 
+def _index_of(voice: Any, frame: int, here: int, following: int) -> int:
+    """Return which of a take's samples is due on a frame of the pass from `here` to `following`."""
+    left = following - frame
+    if left <= voice.lead:
+        if frame < voice.begin:
+            # What leads into the take, and not the end of its own loop.
+            return int(voice.length + 2 * voice.lead - left)
+        if voice.end <= following:
+            # Another take comes: its own end, and not what leads back to its start.
+            return int(voice.length + voice.lead - left)
+    return int(min(frame - here, voice.length - 1))
+
+
 def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int) -> None:
     """Add what one voice plays from frame `first` on."""
     frames, channels = out_NC.shape
@@ -206,7 +220,7 @@ def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int)
         if frame >= following:
             number += 1
             here, following = following, pass_start(voice, number + 1)
-        sample = np.float64(take_N[min(frame - here, voice.length - 1)])
+        sample = np.float64(take_N[index_of(voice, frame, here, following)])
         if frame < voice.begin:
             sample *= np.sin(0.5 * pi * (frame - voice.begin + voice.rise) / voice.rise)
         if frame >= voice.end - voice.fall:
@@ -252,5 +266,6 @@ hold = _compiled(_hold)
 drain = _compiled(_drain)
 turn = _compiled(_turn)
 pass_start = _compiled(_pass_start)
+index_of = _compiled(_index_of)
 add = _compiled(_add)
 mix = _compiled(_mix)

@@ -31,6 +31,7 @@ from daemon.audio.layout import (
 from daemon.audio.level import Curve, Level, drawn, gains, level_of, ride_db
 from daemon.audio.mixing import push
 from daemon.audio.wire import Aim, Gain, Hold, Panic, Play, Points, Stop
+from ditto_rt.timing import correlation, fade_gains
 
 # A start or a stop out of nothing, and the change from one take to another.
 FADE_PARTS, CROSS_PARTS = 200, 50
@@ -110,6 +111,18 @@ class Takes:
         return Sound(np.asarray(audio, np.float32), level_of(audio, rate_hz))
 
 
+def laid_out(audio: NDArray[np.float32], lead: int) -> NDArray[np.float32]:
+    """Return a take as a voice holds it: the loop, its own end, what leads into it.
+
+    audio: `lead` samples that lead into the take, then the take. The loop's end goes over into
+    them, as `ditto_rt.timing.close_loop` does it.
+    """
+    before, take, end = audio[:lead], audio[lead:], audio[len(audio) - lead :]
+    rise, fall = fade_gains(lead, correlation(before, end))
+    closed = np.concatenate([take[: len(take) - lead], before * rise + end * fall, end, before])
+    return np.asarray(closed, np.float32)
+
+
 class Voices:
     """Who writes the shared memory. One thread only."""
 
@@ -136,9 +149,17 @@ class Voices:
     def play(self, order: Play) -> None:
         """Make the slot play a take from a frame on. Raises Unplayable."""
         sound = self.takes.get(order.path)
+        length = order.frames or len(sound.audio_N)
+        lead = len(sound.audio_N) - length
+        spare = self._memory.takes_SVN.shape[2] - len(sound.audio_N)
+        if not 0 <= lead <= min(length, spare):
+            raise Unplayable(
+                f"take {Path(order.path).name} has {length + lead} frames for passes of {length}; "
+                f"allowed: {length} to {2 * length}"
+            )
         voice = self._free(order.slot)
-        frames = len(sound.audio_N)
-        self._memory.takes_SVN[order.slot, voice, :frames] = sound.audio_N
+        held = self._memory.takes_SVN[order.slot, voice, : length + 2 * lead]
+        held[:] = laid_out(sound.audio_N, lead)
         asked_R = drawn(order.asked, order.beats) if order.asked else None
         self._ridden[order.slot, voice] = Ridden(sound.level, order.beats, asked_R)
         fade = self._cross if order.slot in self._open else self._fade
@@ -149,7 +170,8 @@ class Voices:
             voice=voice,
             at=order.at,
             fade=fade,
-            length=frames,
+            length=length,
+            lead=lead,
             period=order.period,
             parts=order.parts,
             origin=order.origin,

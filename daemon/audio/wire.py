@@ -42,7 +42,8 @@ class Play:
     """From `at` on nothing but this take sounds in the slot.
 
     Its passes start at origin + round(k * period / parts). A pass has so many beats, and was asked
-    to be as loud as `asked` says.
+    to be as loud as `asked` says. frames: how long a pass is where the file holds more, first what
+    leads into the take, which then has its own end (`daemon.takes.open_name`); 0: it is the loop.
     """
 
     slot: int
@@ -53,6 +54,7 @@ class Play:
     parts: int
     beats: float = 0.0
     asked: Points = ()
+    frames: int = 0
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from daemon.engine.pace import Costs
 from daemon.files import whole, write_json, write_wav
 from daemon.takes import Take as Record
-from daemon.takes import file_name
+from daemon.takes import file_name, open_name
 from daemon.wire import Event, Finished, Promise, Published, RenderOrder, Saved, SaveOrder
 from ditto_rt.render import Take
 
@@ -64,6 +64,9 @@ class Publisher:
 
     def _shelve(self, take: Take) -> None:
         path = Path(self._order.shelf, file_name(self._order.slot, self._next))
+        if take.open_N is not None:
+            opened = Path(self._order.shelf, open_name(self._order.slot, self._next))
+            write_wav(take.open_N, take.rate_hz, opened)
         write_wav(take.audio_N, take.rate_hz, path)
 
     def _record(self, take: Take, version: int) -> Record:

@@ -119,6 +119,9 @@ class Recall:
             yield step
 
     def _request(self, job: Job, model: Model, rate_hz: int) -> Request | None:
+        if job.region and job.region.mode == "continue":
+            # Each segment of an endless slot is new, and there are hundreds in an hour.
+            return None
         return self._tried(lambda: request_of(job, rate_hz, model.name, self._weights))
 
     def _start(self, request: Request, job: Job, model: Model, held: Held | None) -> _Start | None:

@@ -7,7 +7,7 @@ recall a scene is in memory, so a recall waits for no disk and for no engine.
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from types import MappingProxyType
 from daemon.aside import in_thread
 from daemon.delivery import values_at
 from daemon.desk import Desk
+from daemon.endless import Endless
 from daemon.errors import Refusal
 from daemon.outbox import Asker, Outbox
 from daemon.scenes.capture import capture
@@ -49,14 +50,18 @@ class Board:
         preload_bytes: int,
         desk: Desk,
         stage: Stage,
+        endless: Endless,
         outbox: Outbox,
     ) -> None:
         """Know the scenes of a folder. Raises OSError where it cannot be read."""
         self._folder, self._preload_bytes = folder, preload_bytes
         self._desk, self._stage, self._outbox = desk, stage, outbox
+        self._endless = endless
         self._contents = folder.read()
         self._looks = asyncio.Lock()
         self._waits: asyncio.Task[None] | None = None
+        # Changes the tempo from a frame on; raises Refusal where another clock has it.
+        self.retime: Callable[[float, int], None] = stage.retime
         self.last: Recalled | None = None
         self._prepare()
 
@@ -67,7 +72,8 @@ class Board:
 
     async def save(self, name: str) -> Scene:
         """Keep all slots as they are; return the scene. Raises Refusal."""
-        scene, sounds = capture(checked_name(name), self._desk, self._stage, time.time())
+        name = checked_name(name)
+        scene, sounds = capture(name, self._desk, self._stage, self._endless, time.time())
         kept = await in_thread(lambda: self._folder.save(scene, sounds))
         await self.look()
         return kept
@@ -100,11 +106,14 @@ class Board:
         for take in held.values():
             self._stage.choice.check(take)
         for part in scene.parts:
+            self._endless.turn(part.slot, False, asker)
             self._desk.cancel(part.slot)
             version = self._desk.slots[part.slot].version
             self._desk.slots[part.slot] = part.slot_with(version)
             if part.slot in held:
                 self._stage.choice.choose(part.slot, held[part.slot])
+            if part.endless:
+                self._endless.turn(part.slot, True, asker)
         beat = None
         gains = {part.slot: part.gain for part in scene.parts}
         if self._stage.can_be_heard:
@@ -134,7 +143,7 @@ class Board:
         self.last = Recalled(last.scene, last.beat, came=True)
         if last.scene.plays and last.scene.bpm != float(self._stage.transport.bpm):
             try:
-                self._stage.retime(last.scene.bpm, at)
+                self.retime(last.scene.bpm, at)
             except Refusal as refusal:
                 log.info("the scene's tempo is left out: %s", refusal)
         self._tell("plays", last.scene, last.beat)

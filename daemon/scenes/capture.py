@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from daemon.desk import Desk
+from daemon.endless import Endless
 from daemon.errors import Refusal
 from daemon.scenes.scene import Part, Scene
 from daemon.slots import SLOTS
@@ -12,7 +13,7 @@ from daemon.timeline import Held
 
 
 def capture(
-    name: str, desk: Desk, stage: Stage, saved_s: float
+    name: str, desk: Desk, stage: Stage, endless: Endless, saved_s: float
 ) -> tuple[Scene, Mapping[int, Path]]:
     """Return all slots that are in use as a scene, and the file of each one's take.
 
@@ -29,7 +30,12 @@ def capture(
             sounds[slot] = Path(held.path)
             take = held.take
         part = Part.model_construct(
-            slot=slot, controls=controls, gain=stage.gains[slot], take=take, plays=plays
+            slot=slot,
+            controls=controls,
+            gain=stage.gains[slot],
+            take=take,
+            plays=plays,
+            endless=endless.is_on(slot),
         )
         parts.append(part)
     scene = Scene.model_construct(

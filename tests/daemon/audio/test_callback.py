@@ -40,7 +40,7 @@ def call(memory: Memory, now_s: float, flags: int = 0) -> NDArray[np.float32]:
 def test_it_plays_and_counts() -> None:
     memory = allocate(RATE_HZ, 2, LENGTH)
     take = np.random.default_rng(0).uniform(-1, 1, LENGTH).astype(np.float32)
-    memory.takes_SVN[15, 3] = take
+    memory.takes_SVN[15, 3, :LENGTH] = take
     command = np.zeros(1, COMMAND)
     command[0] = (START, 15, 3, FRAMES, 100, LENGTH, LENGTH, 1, FRAMES, 0, 0, np.zeros(RIDE_POINTS))
     push(memory.state, memory.ring, command)

@@ -243,3 +243,41 @@ def test_takes_of_scenes_are_held_however_many_others_come(stage: Stage, tmp_pat
     assert not takes.read_next() and takes.get(paths[0]) is held[0]
     with pytest.raises(Unplayable):
         takes.get(paths[1])
+
+
+def write_open(stage: Stage, seed: int, lead: int) -> Audio:
+    """Write a take with its own end, and what leads into it; return both."""
+    audio = np.random.default_rng(seed).uniform(-0.5, 0.5, lead + LENGTH).astype(np.float32)
+    soundfile.write(stage.folder / f"{seed}.wav", audio, RATE_HZ, subtype="FLOAT")
+    return audio
+
+
+def test_a_take_that_is_continued_ends_as_it_ends_and_leads_in_as_it_was_led_in(
+    stage: Stage,
+) -> None:
+    lead, joint = 1440, 1000 + 2 * LENGTH
+    first, second = write_open(stage, 20, lead), write_open(stage, 21, lead)
+    stage.voices.play(Play(3, str(stage.folder / "20.wav"), 1000, 1000, LENGTH, 1, LENGTH))
+    stage.voices.play(Play(3, str(stage.folder / "21.wav"), joint, joint, LENGTH, 1, LENGTH))
+    heard = stage.hear(joint + 3 * LENGTH)
+    angle = np.arange(CROSS) / CROSS * np.pi / 2
+    # Once it goes round and leads back to its start; then it ends as it was made.
+    for begin in (1000, joint):
+        loop = first if begin == 1000 else second
+        body = heard[begin : begin + LENGTH - lead]
+        assert np.array_equal(body, loop[lead:-lead])
+        around = heard[begin + LENGTH - lead : begin + LENGTH]
+        steps = np.arange(lead) / lead * np.pi / 2
+        wanted = loop[-lead:] * np.cos(steps) + loop[:lead] * np.sin(steps)
+        # The gains know how alike the two are: noise is hardly alike.
+        np.testing.assert_allclose(around, wanted, atol=0.05)
+    end = heard[joint - lead : joint]
+    assert np.array_equal(end[: lead - CROSS], first[-lead:-CROSS])
+    cross = first[-CROSS:] * np.cos(angle) + second[lead - CROSS : lead] * np.sin(angle)
+    np.testing.assert_allclose(end[lead - CROSS :], cross, atol=1e-6)
+    assert np.array_equal(heard[joint : joint + LENGTH - lead], second[lead:-lead])
+
+
+def test_a_take_of_another_length_than_its_passes_is_refused(stage: Stage) -> None:
+    with pytest.raises(Unplayable, match=r"0\.wav has 9600 frames for passes of 9601"):
+        stage.voices.play(Play(3, str(stage.folder / "0.wav"), 0, 0, LENGTH, 1, LENGTH + 1))

@@ -257,7 +257,7 @@ def test_the_player_holds_what_fits_the_newest_first(bench: Bench) -> None:
     folder = SceneFolder(bench.folder / "scenes")
 
     def held(sounds: int) -> list[str]:
-        Board(folder, sounds * FRAMES * 4, bench.desk, bench.stage, bench.outbox)
+        Board(folder, sounds * FRAMES * 4, bench.desk, bench.stage, bench.endless, bench.outbox)
         keep = bench.played[-1]
         assert isinstance(keep, Keep)
         return [Path(path).stem for path in keep.paths]
