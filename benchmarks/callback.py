@@ -56,8 +56,10 @@ def playing() -> tuple[layout.Memory, NDArray[np.int64]]:
     command = np.zeros(1, layout.COMMAND)
     for slot in range(layout.SLOTS):
         audio = np.random.default_rng(slot).uniform(-0.05, 0.05, LENGTH)
-        memory.takes_SVN[slot, 0] = audio.astype(np.float32)
-        command[0] = (layout.START, slot, 0, 1000, 240, LENGTH, LENGTH, 1, 1000, 0)
+        memory.takes_SVN[slot, 0, :LENGTH] = audio.astype(np.float32)
+        times = {"at": 1000, "fade": 240, "length": LENGTH, "period": LENGTH, "origin": 1000}
+        for name, value in {"kind": layout.START, "slot": slot, "parts": 1, **times}.items():
+            command[name] = value
         mixing.push(memory.state, memory.ring, command)
     return memory, memory.addresses()
 

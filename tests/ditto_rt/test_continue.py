@@ -64,7 +64,7 @@ def test_what_leads_into_it_is_the_end_of_what_it_continues(model: Builtin, sour
         # The model gives what it was given within some dB; music elsewhere is further away.
         off = np.abs(mel_db(each.open_N[:LEAD]) - mel_db(end)).mean()
         elsewhere = np.abs(mel_db(each.open_N[-LEAD:]) - mel_db(end)).mean()
-        assert off < 4.0 and off < elsewhere, (off, elsewhere)
+        assert off < 5.0 and off < elsewhere, (off, elsewhere)
         assert np.vdot(each.open_N[:LEAD], end) > 0, "in phase"
     assert np.abs(take.audio_N - other.audio_N).max() > 0.01
 

@@ -42,7 +42,21 @@ def test_it_plays_and_counts() -> None:
     take = np.random.default_rng(0).uniform(-1, 1, LENGTH).astype(np.float32)
     memory.takes_SVN[15, 3, :LENGTH] = take
     command = np.zeros(1, COMMAND)
-    command[0] = (START, 15, 3, FRAMES, 100, LENGTH, LENGTH, 1, FRAMES, 0, 0, np.zeros(RIDE_POINTS))
+    command[0] = (
+        START,
+        15,
+        3,
+        FRAMES,
+        100,
+        LENGTH,
+        LENGTH,
+        1,
+        FRAMES,
+        0,
+        0,
+        0,
+        np.zeros(RIDE_POINTS),
+    )
     push(memory.state, memory.ring, command)
     call(memory, 0.0)
     heard = call(memory, 0.01, flags=4)
