@@ -78,15 +78,10 @@ class Service:
         self._plays = config.audio.output == "auto"
         self._stage = Stage(config.audio.rate_hz, takes, outbox, self._player.send, self._plays)
         self._endless = Endless(self._desk, self._stage, outbox, config.endless.lookahead_s)
-        self._desk.on_take = self._endless.on_take
-        self._desk.on_end = lambda take: self._metrics.job(take.report.wall_s)
-        self._stage.on_file = self._copy
-        takes.in_use = self._stage.versions
         self._conductor = Conductor(self._stage, outbox, config.transport)
         self._announcer = Announcer(self._stage, outbox)
         preload = config.scenes.preload_mb * MEGABYTE
         self._board = Board(scenes, preload, self._desk, self._stage, self._endless, outbox)
-        self._board.retime = self._conductor.retime
         self._office = Office(
             desk=self._desk,
             stage=self._stage,
@@ -102,14 +97,23 @@ class Service:
             schedule=Schedule(osc.time_tags == "schedule", osc.schedule_horizon_s),
             stop=self._stopping.set,
         )
-        self._office.automation.is_endless = self._endless.is_on
-        outbox.on_fail = self._office.tally.failure
+        self._connect(takes, outbox)
         children: dict[str, Child] = {"engine": self._link}
         if self._plays:
             children["audio"] = self._player
         self._metrics = Metrics(self._office, children, lambda: self._endpoint.unsent)
         self._tasks: list[asyncio.Task[None]] = []
         self._stack = AsyncExitStack()
+
+    def _connect(self, takes: TakeFolder, outbox: Outbox) -> None:
+        """Let the parts hear of each other what none of them knows by itself."""
+        self._desk.on_take = self._endless.on_take
+        self._desk.on_end = lambda take: self._metrics.job(take.report.wall_s)
+        self._stage.on_file = self._copy
+        takes.in_use = self._stage.versions
+        self._board.retime = self._conductor.retime
+        self._office.automation.is_endless = self._endless.is_on
+        outbox.on_fail = self._office.tally.failure
 
     async def __aenter__(self) -> Self:
         """Start everything: OSC first, so that the status is answered while the rest starts."""

@@ -161,7 +161,10 @@ class Voices:
         held = self._memory.takes_SVN[order.slot, voice, : length + 2 * lead]
         held[:] = laid_out(sound.audio_N, lead)
         asked_R = drawn(order.asked, order.beats) if order.asked else None
-        self._ridden[order.slot, voice] = Ridden(sound.level, order.beats, asked_R)
+        level = sound.level
+        if lead:
+            level = level_of(sound.audio_N[lead:], int(self._memory.state["rate_hz"][0]))
+        self._ridden[order.slot, voice] = Ridden(level, order.beats, asked_R)
         fade = self._cross if order.slot in self._open else self._fade
         self._end_all(order.slot, order.at, fade)
         self._push(

@@ -257,8 +257,8 @@ def test_a_take_that_is_continued_ends_as_it_ends_and_leads_in_as_it_was_led_in(
 ) -> None:
     lead, joint = 1440, 1000 + 2 * LENGTH
     first, second = write_open(stage, 20, lead), write_open(stage, 21, lead)
-    stage.voices.play(Play(3, str(stage.folder / "20.wav"), 1000, 1000, LENGTH, 1, LENGTH))
-    stage.voices.play(Play(3, str(stage.folder / "21.wav"), joint, joint, LENGTH, 1, LENGTH))
+    stage.voices.play(Play(3, str(stage.folder / "20.wav"), 1000, 1000, LENGTH, 1, frames=LENGTH))
+    stage.voices.play(Play(3, str(stage.folder / "21.wav"), joint, joint, LENGTH, 1, frames=LENGTH))
     heard = stage.hear(joint + 3 * LENGTH)
     angle = np.arange(CROSS) / CROSS * np.pi / 2
     # Once it goes round and leads back to its start; then it ends as it was made.
@@ -280,4 +280,4 @@ def test_a_take_that_is_continued_ends_as_it_ends_and_leads_in_as_it_was_led_in(
 
 def test_a_take_of_another_length_than_its_passes_is_refused(stage: Stage) -> None:
     with pytest.raises(Unplayable, match=r"0\.wav has 9600 frames for passes of 9601"):
-        stage.voices.play(Play(3, str(stage.folder / "0.wav"), 0, 0, LENGTH, 1, LENGTH + 1))
+        stage.voices.play(Play(3, str(stage.folder / "0.wav"), 0, 0, LENGTH, 1, frames=LENGTH + 1))
