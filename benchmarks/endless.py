@@ -63,7 +63,7 @@ def collect(hall: Hall, options: argparse.Namespace) -> tuple[list[list[object]]
             segments = int(reply[1][2])
             repeats += bool(reply[1][3])
             if not killed and segments >= options.segments // 2:
-                os.kill(hall.child("daemon.engine"), signal.SIGKILL)
+                os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
                 killed = True
     return states, repeats
 
@@ -123,6 +123,7 @@ def main(options: argparse.Namespace) -> None:
             hall.heard.wait(round(2 * options.beats * 60 / BPM * RATE_HZ))
             audio = hall.heard.audio(block)
             took_s = time.monotonic() - began
+            hall.peer.drain()
             status = hall.peer.ask("/ditto/audio")[1]
             files = len(list((folder / "takes").glob("*.wav")))
     joins = joins_of(audio, states, first, options)

@@ -121,10 +121,11 @@ def _engine() -> Canvas:
         c.chain(slotted, f"oscformat -f {types} ditto {address.replace('/', ' ')}", "s $0-out")
         c.wire(c.add("r $0-slot"), slotted, inlet=1)
     for name, address in TEXTS:
-        words = address.replace("/", " ")
-        c.chain(
-            c.add(f"r ditto-{name}"), *ONE_TEXT, "list", f"oscformat -f s ditto {words}", "s $0-out"
-        )
+        # A name that is a number comes as one, which has no text of its own.
+        split = c.chain(c.add(f"r ditto-{name}"), "route float")
+        words = c.chain(split, *ONE_TEXT, "list", outlet=1)
+        c.wire(c.chain(split, "makefilename %g"), words)
+        c.chain(words, f"oscformat -f s ditto {address.replace('/', ' ')}", "s $0-out")
     return c
 
 

@@ -47,10 +47,11 @@ def test_segments_follow_each_other_and_a_killed_engine_only_makes_one_repeat(
         first = float(hall.play(0)[2])  # type: ignore[arg-type]
         assert hall.peer.ask("/ditto/endless", 0, 1)[0] == "/ditto/done"
         begins = segments(hall, 3)
-        os.kill(hall.child("daemon.engine"), signal.SIGKILL)
+        os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
         begins |= segments(hall, 6)
         hall.heard.wait(3 * PASS)
         audio = hall.heard.audio(block)
+        hall.peer.drain()
         assert hall.peer.ask("/ditto/endless", 0, 0)[0] == "/ditto/done"
         start = launch_of(audio, hall.takes[0, 2])
         heard = 0

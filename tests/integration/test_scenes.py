@@ -52,7 +52,7 @@ def test_a_scene_plays_without_engine_and_takes_and_after_a_restart(tmp_path: Pa
             block = hall.quiet()
             hall.peer.ask("/ditto/gain", 1, 0.0)
             hall.play(2)
-            os.kill(hall.child("daemon.engine"), signal.SIGKILL)
+            os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
             for path in folder.iterdir():
                 path.unlink()
             hall.heard.wait(RATE_HZ)
