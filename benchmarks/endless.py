@@ -101,13 +101,16 @@ def compare(audio: Audio, joins: list[int]) -> dict[str, str]:
             f"{np.median(there):.3g}, {np.percentile(there, 90):.3g} and {there.max():.3g}"
         )
     fade = round(FADE_S * RATE_HZ)
-    level = [
-        10 * np.log10(np.square(audio[at - fade : at]).mean() + 1e-9)
-        - 10 * np.log10(np.square(audio[at - 3 * fade : at - fade]).mean() + 1e-9)
-        for at in joins
+    risen = [
+        [
+            10 * np.log10(np.square(audio[at - fade : at]).mean() + 1e-9)
+            - 10 * np.log10(np.square(audio[at - 3 * fade : at - fade]).mean() + 1e-9)
+            for at in places
+        ]
+        for places in (joins, [at for at in others if at > 3 * fade])
     ]
-    rows["level in the 20 ms of the fade against the 40 ms before, median"] = (
-        f"{np.median(level):+.1f} dB"
+    rows["level of the 20 ms before, risen against the 40 ms before that, medians of both"] = (
+        f"{np.median(risen[0]):+.1f} and {np.median(risen[1]):+.1f} dB"
     )
     return rows
 
