@@ -26,6 +26,8 @@ from ditto_rt.timing import JOIN_S
 TICK_S = 0.05
 # After a segment that came to nothing, or could not be asked for.
 RETRY_S = 2.0
+# Segments planned behind the one that sounds: a slot's voices in the player are few.
+MOST_AHEAD = 2
 # Before the end of the pass a version must be there, so that the player knows in time.
 SPARE_S = 3 * JOIN_S
 NOBODY = Asker((), "/ditto/endless")
@@ -172,6 +174,8 @@ class Endless:
                 running.due = reach.last.boundary(soon + self._lookahead)
             self._notice(slot, running, reach)
             if reach.end - soon > self._lookahead or self._desk.line.of(slot):
+                continue
+            if len(self._stage.plans[slot].after(soon)) >= MOST_AHEAD:
                 continue
             if now_s - running.asked_s >= (0 if running.versions else RETRY_S):
                 self._ask(slot, running, reach, now_s)

@@ -111,26 +111,33 @@ def test_a_version_is_planned_at_the_end_of_the_pass_and_gives_way_to_a_better_o
     assert bench.endless.state(3) == (3, 1, 1, 0)
 
 
-def test_the_next_segment_is_asked_for_as_far_ahead_as_is_set(bench: Bench) -> None:
+def test_segments_follow_each_other_each_from_the_own_end_of_the_one_before(bench: Bench) -> None:
     turn(bench, 1)
     seeds, regions = [], []
     for number in range(1, 5):
+        at(bench, (1 + 4 * number) * BEAT)
         look(bench)
         order = publish(bench, final=True)
         assert order.job.region
         seeds.append(order.job.seed)
         regions.append((Path(order.job.region.path).name, order.job.region.start_s))
         assert order.deadline and order.deadline.beat == 4.0 + 4 * number
-    # Beat 24 is more than 8 s ahead.
-    look(bench)
-    assert len(renders(bench)) == 4
     assert seeds == [1, 2, 3, 4]
     assert regions[0] == (file_name(3, 1), 0.0)
     assert regions[1:] == [(open_name(3, version), 0.03) for version in (2, 3, 4)]
     assert [play.at for play in plays(bench)] == [4 * BEAT + PASS * n for n in range(1, 5)]
-    at(bench, 9 * BEAT)
+
+
+def test_no_more_is_planned_than_the_player_has_voices_for(bench: Bench) -> None:
+    turn(bench, 1)
+    for _ in range(2):
+        look(bench)
+        publish(bench, final=True)
     look(bench)
-    assert len(renders(bench)) == 5
+    assert len(renders(bench)) == 2, "8 s are four passes, but two wait already"
+    at(bench, 8 * BEAT)
+    look(bench)
+    assert len(renders(bench)) == 3
 
 
 def test_files_of_what_was_played_go(bench: Bench) -> None:
