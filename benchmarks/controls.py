@@ -29,6 +29,7 @@ BEATS = 8.0
 PATTERNS = ("AB", "ABA", "ABBA", "AABB", "ABAB", "ABAC")
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72, 74, 76)
 
+DEFAULT = spec.Quality()
 console = Console()
 
 
@@ -133,9 +134,9 @@ def _table(control: str, rows: list[dict]) -> Table:
 def main(
     control: Annotated[list[str] | None, typer.Option(help="Which; all by default.")] = None,
     takes: int = 20,
-    search_steps: int = 4,
-    learning_rate: float = 0.05,
-    guidance: float = 2.0,
+    steps: int = DEFAULT.steps,
+    search_steps: int = DEFAULT.search_steps,
+    optimiser: str = DEFAULT.optimiser,
     threads: int = 2,
     weights: Path | None = None,
     out: Path | None = None,
@@ -143,9 +144,7 @@ def main(
     """Print a table for each control and, with --out, write every record as JSON."""
     set_numerics(threads)
     model = builtin.load(choose("auto"), **({"folder": weights} if weights else {}))
-    quality = spec.Quality(
-        search_steps=search_steps, learning_rate=learning_rate, guidance=guidance
-    )
+    quality = spec.Quality(steps=steps, search_steps=search_steps, optimiser=optimiser)
     records = {}
     for name in control or TARGETS:
         records[name] = measure_control(name, takes, quality, model)

@@ -66,14 +66,15 @@ def measure(steps: int, checkpointed: bool, device: str) -> Figure:
     unet = unet.to(device).eval().requires_grad_(False)
     tokens_BKD = torch.randn(1, 3, 192, device=device)
 
-    def denoise(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    def denoise(x: torch.Tensor, t: torch.Tensor, _s: torch.Tensor) -> torch.Tensor:
         v: torch.Tensor = unet(x, 1000 * t, tokens_BKD).sample
         return alpha(t) * x - sigma(t) * v
 
     x_T = torch.randn(LATENT_BCHW, device=device, requires_grad=True)
     # The first call loads libraries and picks algorithms, which is not what is measured.
     with torch.no_grad():
-        denoise(x_T, torch.tensor(0.5, device=device))
+        half = torch.tensor(0.5, device=device)
+        denoise(x_T, half, half)
     before = _peak_bytes(device)
     start_s = time.perf_counter()
     x_0 = sample(denoise, x_T, times(steps).to(device), checkpointed=checkpointed)

@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from daemon.errors import ConfigError
 from ditto_rt import limits
 from ditto_rt.limits import Range
-from ditto_rt.spec import Quality, Sampler
+from ditto_rt.spec import Optimiser, Quality, Sampler
 
 DEFAULT_FILE = Path("config.toml")
 AUTO_ITERATIONS = -1
@@ -135,6 +135,7 @@ class Render(_Frozen):
         AUTO_ITERATIONS
     )
     guidance: Annotated[float, _in(limits.GUIDANCE)] = _QUALITY.guidance
+    optimiser: Optimiser = _QUALITY.optimiser
     learning_rate: Annotated[float, _in(limits.LEARNING_RATE)] = _QUALITY.learning_rate
     sampler: Sampler = _QUALITY.sampler
 

@@ -167,7 +167,7 @@ _COMMANDS = (
             SLOT,
             integer(
                 "steps",
-                "of a take without controls; one that is searched is what the search heard",
+                "of what is heard; a search may use fewer (`search_steps` in config.toml)",
                 limits.STEPS,
             ),
             integer("iterations", "of the search; -1: as many as the controls want", ITERATIONS),
@@ -177,7 +177,7 @@ _COMMANDS = (
     ),
     Command(
         "/ditto/slot/guidance",
-        (SLOT, number("guidance", "classifier-free guidance; 1 is none", limits.GUIDANCE)),
+        (SLOT, number("guidance", "the range that the model learned; 1 is none", limits.GUIDANCE)),
         "Sets how strictly the tags are followed.",
         done=(SLOT,),
     ),

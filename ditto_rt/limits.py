@@ -45,5 +45,7 @@ STEPS = Range(1, 1000, "sampler steps")
 ITERATIONS = Range(0, 1000, "iterations")
 SCENE_NAME = Range(1, 80, "characters")
 SCENES = Range(0, 1000, "scenes")
-GUIDANCE = Range(0, 20)
-LEARNING_RATE = Range(1e-5, 1)
+# What the built-in model learned to fold in; 1 is none.
+GUIDANCE = Range(1, 4)
+# 0: the optimiser's own.
+LEARNING_RATE = Range(0, 1)

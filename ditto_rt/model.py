@@ -4,7 +4,7 @@ Shapes: B batch, C channels, H height (frequency), W width (time), N samples, K 
 """
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -66,3 +66,20 @@ class Model(Protocol):
 
     def decode(self, x0_BCHW: Tensor) -> Tensor:
         """Return audio (B, N) with N = W * latent_hop; the gradient goes through."""
+
+
+@runtime_checkable
+class JumpModel(Model, Protocol):
+    """A model that learned to be guided and to jump, so that a sampler step is one plain call.
+
+    Others are guided by two calls, and step with the estimate at t alone.
+    """
+
+    def jump(
+        self, x_BCHW: Tensor, t: Tensor, s: Tensor, cond: Conditioning, guidance: float
+    ) -> Tensor:
+        """Return the x_0 (B, C, H, W) with which a DDIM step from t ends where the path is at s.
+
+        At s = t that is the guided estimate of x_0. t and s are 0-dim, s at most t; `guidance`
+        lies in `limits.GUIDANCE`.
+        """

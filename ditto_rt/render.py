@@ -21,7 +21,7 @@ from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
 from ditto_rt.measure import measure
 from ditto_rt.model import Conditioning, Model
-from ditto_rt.optimise import Diverged, Settings, Step, adam, optimise
+from ditto_rt.optimise import UPDATES, Diverged, Settings, Step, optimise
 from ditto_rt.sampling import Denoise, draw_noise, guided, holding, sample
 from ditto_rt.spec import Job, Report
 from ditto_rt.tags import Tags
@@ -143,7 +143,7 @@ def render(
     layout = lay_out(job, model.sample_rate_hz, output_rate_hz)
     drawn_T, path = _prepare(job, layout, model, thrifty)
     x_T = drawn_T if start is None else _like(drawn_T, start)
-    maker = _Maker(job, model, layout, output_rate_hz, started_s)
+    maker = _Maker(job, model, layout, path, output_rate_hz, started_s)
     first_steps = min(job.quality.search_steps, max(1, int(FIRST_STEP_S / job.seconds)))
     best = Draft(0, x_T, lambda: maker.take(0, x_T, _sampled(path, x_T, first_steps)))
     # A draft that costs what the take costs would only put it off.
@@ -155,7 +155,7 @@ def render(
         for step, share in _search(job, model, x_T, path, target):
             losses.append(step.total)
             if step.best:
-                make = partial(maker.take, best.number + 1, step.x_T, step.x_0, tuple(losses))
+                make = partial(maker.found, best.number + 1, step, tuple(losses))
                 best = Draft(best.number + 1, step.x_T, make)
             yield Progress(share, step.total, best)
     if losses:
@@ -178,8 +178,16 @@ class _Maker:
     job: Job
     model: Model
     layout: Layout
+    path: _Path
     output_rate_hz: int
     started_s: float
+
+    def found(self, number: int, step: Step, losses: tuple[float, ...]) -> Take:
+        """Return the take of a searched latent, decoded with more steps than it was searched in."""
+        quality = self.job.quality
+        same = quality.steps == quality.search_steps
+        x0_BCHW = step.x_0 if same else _sampled(self.path, step.x_T, quality.steps)
+        return self.take(number, step.x_T, x0_BCHW, losses)
 
     def take(
         self, number: int, x_T: Tensor, x0_BCHW: Tensor, losses: tuple[float, ...] = ()
@@ -249,7 +257,7 @@ def _search(
 ) -> Iterator[tuple[Step, float]]:
     # Stops early once the loss has stood still for a while or is enough.
     most = iterations_of(job)
-    settings = Settings(iterations=most, update=adam(job.quality.learning_rate))
+    settings = Settings(iterations=most, update=UPDATES[job.quality.optimiser](job.quality.rate))
     reached, since = float("inf"), 0
     steps = optimise(
         x_T,

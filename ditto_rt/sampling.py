@@ -1,8 +1,9 @@
 """Samplers as pure steps, and the map from x_T to x_0 that the optimiser differentiates.
 
-A denoiser is any callable (x_BCHW, t) -> x_0 estimate of the same shape. No step keeps state: a
-scheduler with a counter inside a checkpointed region recomputes with the wrong sigma and gives a
-wrong gradient without a sign.
+A denoiser is any callable (x_BCHW, t, s) -> x_0 estimate of the same shape: s is the time that a
+DDIM step with the estimate leads to, for models that learned jumps; others leave it aside. Where
+s = t it is the estimate of x_0 itself. No step keeps state: a scheduler with a counter inside a
+checkpointed region recomputes with the wrong sigma and gives a wrong gradient without a sign.
 Shapes: B batch, C channels, H height, W width (time), S sampler steps.
 """
 
@@ -13,10 +14,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from ditto_rt.model import Conditioning, Model
+from ditto_rt.model import Conditioning, JumpModel, Model
 from ditto_rt.schedule import alpha, diffuse, log_snr_half, sigma
 
-Denoise = Callable[[Tensor, Tensor], Tensor]
+Denoise = Callable[[Tensor, Tensor, Tensor], Tensor]
 Sampler = Literal["ddim", "dpmpp_2m", "ddpm"]
 
 
@@ -84,30 +85,38 @@ def guided(
     percentile: float | None = None,
     apart: bool = False,
 ) -> Denoise:
-    """Return a denoiser with classifier-free guidance (Ho and Salimans 2022, eq. 6), on x_0.
+    """Return a denoiser that follows the tags as strictly as `guidance` says; 1 is no guidance.
 
-    Both estimates come from one call on a doubled batch, or, to spare memory, `apart`, from two;
-    guidance 1 needs one plain call. On x_0
-    rather than on the noise, which says nothing at t = 1 where alpha is 0. `cond` is of one clip;
-    a batch of latents shares it. `percentile` turns dynamic thresholding on.
+    A model that learned guidance and jumps is called once. Any other gets classifier-free guidance
+    (Ho and Salimans 2022, eq. 6) on x_0, from one call on a doubled batch or, to spare memory,
+    `apart`, from two: on x_0 rather than on the noise, which says nothing at t = 1 where alpha is
+    0. `cond` is of one clip; a batch of latents shares it. `percentile` turns dynamic thresholding
+    on.
     """
 
-    def plain(x_BCHW: Tensor, t: Tensor) -> Tensor:
+    def folded(x_BCHW: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        assert isinstance(model, JumpModel)
+        shared = _repeat((cond,), len(x_BCHW))
+        return threshold(model.jump(x_BCHW, t, s, shared, guidance), percentile)
+
+    def plain(x_BCHW: Tensor, t: Tensor, _s: Tensor) -> Tensor:
         shared = _repeat((cond,), len(x_BCHW))
         return threshold(model.denoise(x_BCHW, t, shared), percentile)
 
-    def doubled(x_BCHW: Tensor, t: Tensor) -> Tensor:
+    def doubled(x_BCHW: Tensor, t: Tensor, _s: Tensor) -> Tensor:
         both = _repeat((cond, model.unconditioned(cond)), len(x_BCHW))
         tagged, free = model.denoise(torch.cat([x_BCHW, x_BCHW]), t, both).chunk(2)
         return threshold(free + guidance * (tagged - free), percentile)
 
-    def two_calls(x_BCHW: Tensor, t: Tensor) -> Tensor:
+    def two_calls(x_BCHW: Tensor, t: Tensor, _s: Tensor) -> Tensor:
         tagged, free = (
             model.denoise(x_BCHW, t, _repeat((one,), len(x_BCHW)))
             for one in (cond, model.unconditioned(cond))
         )
         return threshold(free + guidance * (tagged - free), percentile)
 
+    if isinstance(model, JumpModel):
+        return folded
     if guidance == 1:
         return plain
     return two_calls if apart else doubled
@@ -120,8 +129,8 @@ def holding(denoise: Denoise, known_BCHW: Tensor, mask_W: Tensor) -> Denoise:
     sees it at each step (replacement: Song et al. 2021, Score-Based Generative Modeling, app. I.2).
     """
 
-    def held(x_BCHW: Tensor, t: Tensor) -> Tensor:
-        return torch.where(mask_W > 0, known_BCHW, denoise(x_BCHW, t))
+    def held(x_BCHW: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        return torch.where(mask_W > 0, known_BCHW, denoise(x_BCHW, t, s))
 
     return held
 
@@ -165,8 +174,10 @@ def _advance(
     x: Tensor,
     old_x_0: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    # One model call and one update, pure in its tensors, so that it can be run again.
-    x_0 = denoise(x, clock[1])
+    # One model call and one update, pure in its tensors, so that it can be run again. Only a plain
+    # DDIM step is a jump: the others correct the path themselves, or leave it, from x_0.
+    _, t, s = clock
+    x_0 = denoise(x, t, s if sampler == "ddim" and eta == 0 else t)
     return _update(sampler, eta, x, (x_0, old_x_0), clock, noise), x_0
 
 
@@ -236,5 +247,5 @@ def invert(denoise: Denoise, x_0: Tensor, times_S: Tensor, noise: Tensor) -> Ten
     upward_S = times_S.flip(0)[1:]
     x = diffuse(x_0, noise, upward_S[0])
     for t, s in zip(upward_S[:-1], upward_S[1:], strict=True):
-        x = ddim_step(x, denoise(x, t), t, s)
+        x = ddim_step(x, denoise(x, t, t), t, s)
     return x

@@ -4,6 +4,7 @@ All times inside a take are in beats from its first sample; dB are full scale (R
 full-scale square wave is 0 dB).
 """
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
@@ -22,6 +23,9 @@ from ditto_rt.tags import GENRES, MOODS
 
 RegionMode = Literal["outpaint", "inpaint", "loop", "vary", "continue"]
 Sampler = Literal["ddim", "dpmpp_2m", "ddpm"]
+Optimiser = Literal["lbfgs", "adam"]
+# Rates that were measured to be quick and steady (docs/results.md).
+RATES: Mapping[str, float] = {"lbfgs": 0.2, "adam": 0.05}
 
 
 def _within(name: str, allowed: Range) -> AfterValidator:
@@ -136,18 +140,24 @@ class Loop(_Frozen):
 
 
 class Quality(_Frozen):
-    """How a take is made. None: as many iterations as the controls want.
+    """How a take is made. None: as many iterations as the controls want. Rate 0: the optimiser's.
 
-    steps: sampler steps of a take without controls. search_steps: those of each iteration; the
-    best iteration is the take, so that what was measured is what is heard.
+    steps: sampler steps of what is heard. search_steps: those of each iteration of a search, fewer
+    to be quick (DITTO-2, section 3); the best iteration's noise is then decoded with `steps`.
     """
 
-    steps: Annotated[int, _within("steps", limits.STEPS)] = 20
-    search_steps: Annotated[int, _within("search_steps", limits.STEPS)] = 4
+    steps: Annotated[int, _within("steps", limits.STEPS)] = 2
+    search_steps: Annotated[int, _within("search_steps", limits.STEPS)] = 2
     iterations: Annotated[int, _within("iterations", limits.ITERATIONS)] | None = None
     guidance: Annotated[float, _within("guidance", limits.GUIDANCE)] = 2.0
-    learning_rate: Annotated[float, _within("learning_rate", limits.LEARNING_RATE)] = 0.05
+    optimiser: Optimiser = "lbfgs"
+    learning_rate: Annotated[float, _within("learning_rate", limits.LEARNING_RATE)] = 0.0
     sampler: Sampler = "ddim"
+
+    @property
+    def rate(self) -> float:
+        """Return the learning rate of the search."""
+        return self.learning_rate or RATES[self.optimiser]
 
 
 class Job(_Frozen):

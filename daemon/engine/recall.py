@@ -167,7 +167,7 @@ def on_shell(x_T: Latent) -> Latent:
 def gentler(job: Job, distance: float) -> Job:
     """Return the job with the learning rate of a search that begins so far from its end."""
     share = min(1.0, LEAST_RATE + (1 - LEAST_RATE) * distance)
-    rate = job.quality.learning_rate * share
+    rate = job.quality.rate * share
     quality = job.quality.model_copy(update={"learning_rate": rate})
     return job.model_copy(update={"quality": quality})
 

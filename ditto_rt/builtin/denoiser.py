@@ -1,24 +1,31 @@
 """The denoiser: diffusers' UNet2DConditionModel that predicts v on the compact latent.
 
 It reads tags as cross-attention tokens and the beat grid as extra channels, so that tempo and bar
-are given and need not be guessed. B batch, C channels, G grid channels, H groups, W time,
-K tokens, D width of a token.
+are given and need not be guessed. It is teacher and student in one: told the time to jump to and
+the guidance, it predicts the velocity of the whole jump (Frans et al. 2024, shortcut models).
+B batch, C channels, G grid channels, H groups, W time, K tokens, D width of a token.
 """
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from ditto_rt.builtin.latent import COMPONENTS
+from ditto_rt.limits import GUIDANCE
 from ditto_rt.tags import GENRES, MOODS
 
 TOKEN_WIDTH = 192
 # Periods in beats: a sixteenth, an eighth, a beat, two beats, a bar of four, four bars.
 GRID_PERIODS_BEATS = (0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
 TEMPO_OCTAVE_BPM = 60.0
+JUMP_WAVES = (0.5, 1.0, 2.0, 4.0)
 
 
 def grid_GW(bpm: float, start_beat: float, width: int, step_s: float) -> Tensor:
@@ -51,6 +58,55 @@ class TagTokens(nn.Module):
         return torch.stack((self.genre(genre_B), self.mood(mood_B), tempo_BD), 1)
 
 
+@dataclass(frozen=True)
+class Jump:
+    """From time t_B down to time s_B (0 to 1) with guidance w_B; s = t is the plain velocity."""
+
+    t_B: Tensor
+    s_B: Tensor
+    w_B: Tensor
+
+    def features(self) -> Tensor:
+        """Return t, t - s and guidance as waves, (B, 24)."""
+        strength_B = (self.w_B - GUIDANCE.low) / (GUIDANCE.high - GUIDANCE.low)
+        said_B31 = torch.stack((self.t_B, self.t_B - self.s_B, strength_B), 1)[:, :, None]
+        angles = math.pi * said_B31 * torch.tensor(JUMP_WAVES, device=said_B31.device)
+        return torch.cat((angles.sin(), angles.cos()), 2).flatten(1)
+
+
+@contextmanager
+def circular_time(network: nn.Module) -> Iterator[None]:
+    """Let every convolution see the end of the time axis before its start while inside.
+
+    Attention knows no places, so the whole network then turns with its input, by whole strides
+    (4 steps of a width that is a multiple of 4). Height keeps its zeros.
+    """
+
+    def reach(conv: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        assert isinstance(conv, nn.Conv2d)
+        far = conv.stride[1]
+        return (F.pad(inputs[0], (far, far, 0, 0), mode="circular"), *inputs[1:])
+
+    def trim(_conv: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        # One step on each side saw the convolution's own zeros.
+        return output[..., 1:-1]
+
+    convs = [m for m in network.modules() if isinstance(m, nn.Conv2d) and m.kernel_size[1] > 1]
+    hooks = [conv.register_forward_pre_hook(reach) for conv in convs]
+    hooks += [conv.register_forward_hook(trim) for conv in convs]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _silence(layer: nn.Linear) -> None:
+    # Jump and guidance say nothing at first: training starts from a plain denoiser.
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+
+
 class Denoiser(nn.Module):
     """UNet and tag tokens together: all that training moves."""
 
@@ -58,7 +114,7 @@ class Denoiser(nn.Module):
         """Attention sits on the two lower levels, where a step is cheap (docs/model.md)."""
         super().__init__()
         self.tokens = TagTokens()
-        self.unet: Any = UNet2DConditionModel(  # type: ignore[no-untyped-call]
+        unet: Any = UNet2DConditionModel(  # type: ignore[no-untyped-call]
             in_channels=COMPONENTS + 2 * len(GRID_PERIODS_BEATS),
             out_channels=COMPONENTS,
             block_out_channels=channels,
@@ -68,10 +124,30 @@ class Denoiser(nn.Module):
             cross_attention_dim=TOKEN_WIDTH,
             attention_head_dim=8,
             norm_num_groups=16,
+            class_embed_type="projection",
+            projection_class_embeddings_input_dim=3 * 2 * len(JUMP_WAVES),
         )
+        self.unet = unet
+        _silence(self.unet.class_embedding.linear_2)
 
-    def forward(self, x_BCHW: Tensor, t_B: Tensor, tokens_BKD: Tensor, grid_BGHW: Tensor) -> Tensor:
-        """Return v = alpha eps - sigma x_0, shape (B, C, H, W), at times t_B in 0 to 1."""
-        joined = torch.cat((x_BCHW, grid_BGHW), 1)
-        v_BCHW: Tensor = self.unet(joined, t_B * 1000.0, tokens_BKD, return_dict=False)[0]
+    def forward(
+        self,
+        x_BCHW: Tensor,
+        jump: Jump,
+        tokens_BKD: Tensor,
+        grid_BGHW: Tensor,
+        circular: bool = False,
+    ) -> Tensor:
+        """Return the v (B, C, H, W) of a jump: x_s = cos(a) x_t - sin(a) v, a = (t - s) pi / 2.
+
+        Where s = t it is alpha eps - sigma x_0, guided. With `circular` time is a circle.
+        """
+        with circular_time(self.unet) if circular else nullcontext():
+            v_BCHW: Tensor = self.unet(
+                torch.cat((x_BCHW, grid_BGHW), 1),
+                jump.t_B * 1000.0,
+                tokens_BKD,
+                class_labels=jump.features(),
+                return_dict=False,
+            )[0]
         return v_BCHW

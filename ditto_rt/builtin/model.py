@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ditto_rt import limits
 from ditto_rt.builtin import weights
-from ditto_rt.builtin.denoiser import Denoiser, grid_GW
+from ditto_rt.builtin.denoiser import Denoiser, Jump, grid_GW
 from ditto_rt.builtin.latent import COMPONENTS, FRAMES, GROUPS, Latent
 from ditto_rt.builtin.mel import HOP, RATE_HZ, log_mel_BMF
 from ditto_rt.builtin.vocoder import Vocoder
@@ -18,7 +19,7 @@ from ditto_rt.tags import GENRES, MOODS, Tags
 
 
 class Builtin:
-    """Frozen weights and the arithmetic that joins them; see ditto_rt.model.Model."""
+    """Frozen weights and the arithmetic that joins them; see ditto_rt.model.JumpModel."""
 
     name = "builtin"
     sample_rate_hz = RATE_HZ
@@ -58,12 +59,19 @@ class Builtin:
         return tokens
 
     def denoise(self, x_BCHW: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
-        """Return x_0 = alpha x - sigma v at time t (0-dim)."""
+        """Return x_0 = alpha x - sigma v at time t (0-dim), without guidance."""
+        return self.jump(x_BCHW, t, t, cond, limits.GUIDANCE.low)
+
+    def jump(
+        self, x_BCHW: Tensor, t: Tensor, s: Tensor, cond: Conditioning, guidance: float
+    ) -> Tensor:
+        """Return alpha x - sigma v with the v of the whole jump from t to s (0-dim)."""
         batch = x_BCHW.shape[0]
         angle = 0.5 * torch.pi * t
+        strength = torch.full((batch,), guidance, dtype=x_BCHW.dtype, device=x_BCHW.device)
         v_BCHW = self._denoiser(
             x_BCHW,
-            t.expand(batch),
+            Jump(t.expand(batch), s.expand(batch), strength),
             cond.tokens_BKD.expand(batch, -1, -1),
             cond.grid_BGHW.expand(batch, -1, -1, -1),
         )

@@ -22,12 +22,14 @@ Folder = Annotated[Path, typer.Option(help="Where corpus and checkpoints are kep
 Minutes = Annotated[float | None, typer.Option(help="Stop after so many minutes; resumes later.")]
 Threads = Annotated[int, typer.Option(help="CPU threads.")]
 Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")]
+Shipped = Annotated[bool, typer.Option(help="Begin with the shipped weights.")]
 WORK = Path("work_training")
 
 
 def _tell(name: str, run: Run) -> None:
-    last = run.history[-1][1] if run.history else float("nan")
-    console.print(f"{name}: {run.step} steps, {run.seconds / 60:.1f} minutes, loss {last:.4f}")
+    last = run.history[-1][1] if run.history else {}
+    told = ", ".join(f"{part} {value:.4f}" for part, value in last.items())
+    console.print(f"{name}: {run.step} steps, {run.seconds / 60:.1f} minutes, {told}")
 
 
 @app.command()
@@ -37,9 +39,12 @@ def corpus(folder: Folder = WORK, clips: int = 4000, workers: int = os.cpu_count
 
 
 @app.command()
-def latent(folder: Folder = WORK, threads: Threads = 1) -> None:
-    """Fit the latent and encode the corpus."""
+def latent(folder: Folder = WORK, threads: Threads = 1, shipped: Shipped = False) -> None:
+    """Fit the latent, or keep the shipped one, and encode the corpus."""
     set_numerics(threads)
+    if shipped:
+        stages.keep_latent(folder / "corpus", folder)
+        return
     kept = stages.fit_latent(folder / "corpus", folder)
     console.print(f"latent: {100 * kept:.1f} % of the variance kept")
 
@@ -52,7 +57,7 @@ def vocoder(  # noqa: PLR0913 - one option for each thing a user may want to cha
     threads: Threads = 1,
     device: Device = "auto",
     rate: float = 1e-3,
-    shipped: Annotated[bool, typer.Option(help="Begin with the shipped weights.")] = False,
+    shipped: Shipped = False,
 ) -> None:
     """Train the vocoder."""
     set_numerics(threads)
@@ -68,11 +73,14 @@ def denoiser(  # noqa: PLR0913 - one option for each thing a user may want to ch
     minutes: Minutes = None,
     threads: Threads = 1,
     device: Device = "auto",
+    rate: float = 1e-3,
+    shipped: Shipped = False,
 ) -> None:
-    """Train the denoiser."""
+    """Train the denoiser: teacher, guidance and few-step student in one network."""
     set_numerics(threads)
-    plan = Plan(steps, 1e-3, minutes=minutes)
-    _tell("denoiser", stages.train_denoiser(folder, plan, choose(device), batch))
+    # A short average: it is the teacher, and must not lag behind by more than a few hundred steps.
+    plan = Plan(steps, rate, ema=0.995, minutes=minutes)
+    _tell("denoiser", stages.train_denoiser(folder, plan, choose(device), batch, shipped))
 
 
 @app.command("export")

@@ -1,16 +1,18 @@
 """One training loop for every network: resumable, averaged, with a bar that tells time left."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
 WARM_UP_STEPS = 200
+Network = TypeVar("Network", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Run:
         self.average = {name: p.detach().clone() for name, p in network.named_parameters()}
         self.step = 0
         self.seconds = 0.0
-        self.history: list[tuple[int, float]] = []
+        self.history: list[tuple[int, dict[str, float]]] = []
         if path.exists():
             self._load(torch.load(path, weights_only=True))
 
@@ -76,6 +78,13 @@ class Run:
         """Return the network's state with averaged weights."""
         return {**self.network.state_dict(), **self.average}
 
+    def follower(self, network: Network) -> Network:
+        """Return a frozen copy of the run's network whose weights are the average and move on."""
+        copy = deepcopy(network).requires_grad_(False).eval()
+        for name, parameter in copy.named_parameters():
+            parameter.data = self.average[name]
+        return copy
+
     def advance(self, loss: Tensor) -> None:
         """Take one optimiser step down `loss` and move the average."""
         self.optimiser.zero_grad(set_to_none=True)
@@ -92,26 +101,34 @@ class Run:
         self.step += 1
 
 
-def train(run: Run, loss_of: Callable[[], Tensor], title: str) -> None:
-    """Train until the plan's steps or minutes are over; `loss_of` draws a batch each call."""
+def _smooth(old: dict[str, float] | None, losses: Mapping[str, Tensor]) -> dict[str, float]:
+    now = {name: float(loss.detach()) for name, loss in losses.items()}
+    return now if old is None else {name: 0.98 * old[name] + 0.02 * now[name] for name in now}
+
+
+def train(run: Run, losses_of: Callable[[], Mapping[str, Tensor]], title: str) -> None:
+    """Train until the plan's steps or minutes are over.
+
+    `losses_of` draws a batch each call and returns the losses that are added up, by name.
+    """
     started = saved = time.monotonic()
-    smooth: float | None = None
+    smooth: dict[str, float] | None = None
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn()) as bar:
         task = bar.add_task(title, total=run.plan.steps, completed=run.step)
         while run.step < run.plan.steps:
             before = time.monotonic()
-            loss = loss_of()
-            run.advance(loss)
-            value = float(loss.detach())
-            smooth = value if smooth is None else 0.98 * smooth + 0.02 * value
+            losses = losses_of()
+            run.advance(torch.stack(list(losses.values())).sum())
+            smooth = _smooth(smooth, losses)
             now = time.monotonic()
             run.seconds += now - before
-            bar.update(task, completed=run.step, description=f"{title} loss {smooth:.4f}")
+            told = " ".join(f"{name} {value:.4f}" for name, value in smooth.items())
+            bar.update(task, completed=run.step, description=f"{title} {told}")
             if run.step % 50 == 0:
                 run.history.append((run.step, smooth))
                 if not bar.console.is_terminal:
-                    bar.console.print(f"{title} {run.step}/{run.plan.steps} loss {smooth:.4f}")
+                    bar.console.print(f"{title} {run.step}/{run.plan.steps} {told}")
             if now - saved > run.plan.save_every_s:
                 run.save()
                 saved = now

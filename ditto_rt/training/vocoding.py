@@ -55,11 +55,14 @@ def train_vocoder(folder: Path, plan: Plan, device: torch.device, shipped: bool 
         weights.load_into(vocoder, weights.VOCODER)
     run = Run(vocoder.requires_grad_(True).train().to(device), plan, folder / "vocoder.pt")
 
-    def loss_of() -> Tensor:
+    def losses_of() -> dict[str, Tensor]:
         real_BN = _cuts_BN(audio_N).to(device)
         made_BN = run.network(asked_BMF(real_BN, latent))[:, INSIDE]
         real_BN = real_BN[:, INSIDE]
-        return multi_resolution(made_BN, real_BN) + mel_distance(made_BN, real_BN)
+        return {
+            "spectra": multi_resolution(made_BN, real_BN),
+            "mel": mel_distance(made_BN, real_BN),
+        }
 
-    train(run, loss_of, "vocoder")
+    train(run, losses_of, "vocoder")
     return run

@@ -51,9 +51,13 @@ def test_default_quality_is_the_librarys() -> None:
 
 
 def test_settings_reach_the_quality(tmp_path: Path) -> None:
-    text = "[render]\nsteps = 8\niterations = 3\nguidance = 1\nsampler = 'dpmpp_2m'\n"
+    text = (
+        "[render]\nsteps = 8\niterations = 3\nguidance = 1\n"
+        "optimiser = 'adam'\nsampler = 'dpmpp_2m'\n"
+    )
     quality = load(written(tmp_path, text)).render.quality()
     assert (quality.steps, quality.iterations, quality.sampler) == (8, 3, "dpmpp_2m")
+    assert (quality.optimiser, quality.rate) == ("adam", 0.05)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +71,8 @@ def test_settings_reach_the_quality(tmp_path: Path) -> None:
         ("[osc]\nnotify_expiry_s = nan", "osc.notify_expiry_s is nan; allowed: 1 to 86400 s"),
         ("[audio]\nrate_hz = 1", "audio.rate_hz is 1; allowed: 8000 to 192000 Hz"),
         ("[engine]\ndevice = 'tpu'", "engine.device is 'tpu'; allowed: 'auto', 'cuda', "),
+        ("[render]\nguidance = 0.5", "render.guidance is 0.5; allowed: 1 to 4"),
+        ("[render]\noptimiser = 'sgd'", "render.optimiser is 'sgd'; allowed: 'lbfgs' or 'adam'"),
         ("[render]\niterations = -2", "render.iterations is -2; allowed: -1 to 1000"),
         ("[paths]\nroots = [1]", "paths.roots.0 is 1; allowed: a valid string"),
         ("[paths]\ntakes_folder = '/" + "x" * 900 + "'", "paths.takes_folder is longer than 800"),

@@ -100,12 +100,12 @@ def test_a_moved_curve_begins_from_the_nearest_latent(cache: Cache) -> None:
     # In the same direction, and of the size of noise.
     np.testing.assert_allclose(start / start[0, 0, 0, 0], first.x_T / first.x_T[0, 0, 0, 0], 1e-4)
     assert np.sqrt(np.mean(start**2)) == pytest.approx(1.0)
-    assert 0.2 * 0.05 < job.quality.learning_rate < 0.4 * 0.05
+    assert 0.2 * JOB.quality.rate < job.quality.rate < 0.4 * JOB.quality.rate
 
 
 def test_the_rate_grows_with_the_way_to_go() -> None:
-    rates = [gentler(JOB, away).quality.learning_rate for away in (0, 0.25, 1, 1.2)]
-    assert rates == pytest.approx([0.01, 0.02, 0.05, 0.05])
+    shares = [gentler(JOB, away).quality.rate / JOB.quality.rate for away in (0, 0.25, 1, 1.2)]
+    assert shares == pytest.approx([0.2, 0.4, 1, 1])
 
 
 def test_a_latent_of_zeros_stays_one() -> None:
@@ -243,10 +243,10 @@ def test_a_search_that_was_far_from_its_end_goes_on_as_fast(cache: Cache) -> Non
     search = Search()
     recall = Recall(None, "w", search=search)
     x_T = np.ones((1, 4, 1, WIDTH), np.float32)
-    for left, rate in ((0.0, 0.01), (1.0, 0.05)):
+    for left, share in ((0.0, 0.2), (1.0, 1.0)):
         found = next(iter(list(recall(JOB, MODEL, 48_000, Held(JOB, x_T, left)))))
         assert isinstance(found, Found) and found.distance == left
-        assert search.asked[-1][0].quality.learning_rate == pytest.approx(rate)
+        assert search.asked[-1][0].quality.rate == pytest.approx(share * JOB.quality.rate)
     far = JOB.model_copy(update={"intensity": rising(-80)})
     list(recall(far, MODEL, 48_000, Held(JOB, x_T, 0.0)))
     assert search.asked[-1][1] is None

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from ditto_rt.spec import (
     Loop,
     Melody,
     Note,
+    Optimiser,
     Point,
     Quality,
     Region,
@@ -28,8 +30,8 @@ FAST = Quality(steps=2, search_steps=2, iterations=3)
 CURVE = Intensity(points=(Point(beat=0, db=-30), Point(beat=4, db=-12)))
 
 
-def _take(job: Job, model: Builtin, rate_hz: int = 48_000) -> Take:
-    events = list(render(job, model, rate_hz))
+def _take(job: Job, model: Builtin, rate_hz: int = 48_000, start: np.ndarray | None = None) -> Take:
+    events = list(render(job, model, rate_hz, start))
     assert all(isinstance(event, Progress) for event in events[:-1])
     assert isinstance(events[-1], Take)
     return events[-1]
@@ -103,6 +105,26 @@ def test_thrift_changes_nothing_but_memory(model: Builtin) -> None:
         losses.append(torch.tensor(take.report.loss))
     # A batch of two is summed in another order than two of one; each iteration adds to that.
     torch.testing.assert_close(*losses, rtol=5e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_found_noise_is_heard_in_the_steps_that_were_asked(model: Builtin, steps: int) -> None:
+    quality = Quality(steps=steps, search_steps=1, iterations=2)
+    job = Job(bpm=120, beats=4, seed=7, intensity=CURVE, quality=quality)
+    found = _take(job, model)
+    unsearched = quality.model_copy(update={"iterations": 0})
+    heard = _take(job.model_copy(update={"quality": unsearched}), model, start=found.x_T)
+    np.testing.assert_allclose(heard.audio_N, found.audio_N, atol=1e-4)
+    fewer = unsearched.model_copy(update={"steps": steps + 1})
+    other = _take(job.model_copy(update={"quality": fewer}), model, start=found.x_T)
+    assert np.abs(other.audio_N - found.audio_N).max() > 0.01
+
+
+@pytest.mark.parametrize("optimiser", get_args(Optimiser))
+def test_every_optimiser_lowers_the_loss(model: Builtin, optimiser: Optimiser) -> None:
+    quality = Quality(search_steps=1, steps=1, iterations=4, optimiser=optimiser)
+    report = _take(Job(bpm=120, beats=4, intensity=CURVE, quality=quality), model).report
+    assert min(report.loss) < 0.9 * report.loss[0]
 
 
 def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None:

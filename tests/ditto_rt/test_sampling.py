@@ -40,7 +40,7 @@ def _latent(*shape: int, seed: int = 0) -> Tensor:
 
 
 def _gaussian(mean: float, deviation: float) -> Denoise:
-    def denoise(x: Tensor, t: Tensor) -> Tensor:
+    def denoise(x: Tensor, t: Tensor, _s: Tensor) -> Tensor:
         gain = alpha(t) * deviation**2 / (alpha(t) ** 2 * deviation**2 + sigma(t) ** 2)
         return mean + gain * (x - alpha(t) * mean)
 
@@ -57,9 +57,9 @@ class _Net(nn.Module):
         self.outward = nn.Conv2d(8, 2, (1, 3), padding=(0, 1)).double()
         self.calls = 0
 
-    def forward(self, x_BCHW: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x_BCHW: Tensor, t: Tensor, s: Tensor) -> Tensor:
         self.calls += 1
-        clock = t.expand(len(x_BCHW), 1, *x_BCHW.shape[2:])
+        clock = (t + 0.3 * s).expand(len(x_BCHW), 1, *x_BCHW.shape[2:])
         return self.outward(torch.tanh(self.inward(torch.cat([x_BCHW, clock], dim=1))))
 
 
@@ -78,6 +78,42 @@ def test_ddim_matches_the_closed_form_of_unit_gaussian_data() -> None:
 def test_ddim_is_exact_in_one_step_where_all_data_are_one_point() -> None:
     x_0 = sample(_gaussian(MEAN, 0.0), _latent(1, 2, 1, 16), times(1, dtype=torch.float64))
     assert torch.equal(x_0, torch.full_like(x_0, MEAN))
+
+
+def _gaussian_jumps(mean: float, deviation: float) -> Denoise:
+    # Along the path x keeps its place among the deviations of its time, so every jump is known.
+    plain = _gaussian(mean, deviation)
+
+    def spread(t: Tensor) -> Tensor:
+        return torch.sqrt(alpha(t) ** 2 * deviation**2 + sigma(t) ** 2)
+
+    def denoise(x: Tensor, t: Tensor, s: Tensor) -> Tensor:
+        if s == t:
+            return plain(x, t, s)
+        x_s = alpha(s) * mean + spread(s) * (x - alpha(t) * mean) / spread(t)
+        shrink = sigma(s) / sigma(t)
+        return (x_s - shrink * x) / (alpha(s) - shrink * alpha(t))
+
+    return denoise
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 20])
+def test_ddim_with_a_denoiser_that_jumps_is_exact_in_any_number_of_steps(steps: int) -> None:
+    x_T = _latent(1, 2, 1, 64)
+    grid = times(steps, dtype=torch.float64)
+    x_0 = sample(_gaussian_jumps(MEAN, DEVIATION), x_T, grid)
+    assert torch.allclose(x_0, MEAN + DEVIATION * x_T, atol=1e-12)
+
+
+@pytest.mark.parametrize(("sampler", "eta"), [("dpmpp_2m", 0.0), ("ddpm", 0.0), ("ddim", 0.5)])
+def test_samplers_that_correct_the_path_ask_for_x_0_itself(sampler: Sampler, eta: float) -> None:
+    x_T, grid = _latent(1, 2, 1, 6), times(5, dtype=torch.float64)
+    noise = draw_noise(x_T, 5, _seeded(9))
+    jumping, plain = (
+        sample(make(MEAN, DEVIATION), x_T, grid, sampler, noise, eta)
+        for make in (_gaussian_jumps, _gaussian)
+    )
+    assert torch.equal(jumping, plain)
 
 
 def _error(sampler: Sampler, steps: int, mean: float, deviation: float) -> float:
@@ -178,9 +214,13 @@ def test_gradient_is_that_of_finite_differences(sampler: Sampler) -> None:
     assert torch.autograd.gradcheck(generate, (x_T,), eps=1e-6, atol=1e-7, rtol=1e-5)
 
 
-def test_gradient_through_guidance_and_thresholding_is_that_of_finite_differences() -> None:
+@pytest.mark.parametrize("folded", [False, True])
+def test_gradient_through_guidance_and_thresholding_is_that_of_finite_differences(
+    folded: bool,
+) -> None:
     x_T = (3 * _latent(1, 2, 1, 5)).requires_grad_()
-    denoise, grid = guided(_TinyModel(), _conditioning(), 3.0, 0.9), times(3, dtype=torch.float64)
+    model = _TinyJumpModel() if folded else _TinyModel()
+    denoise, grid = guided(model, _conditioning(), 3.0, 0.9), times(3, dtype=torch.float64)
 
     def generate(x: Tensor) -> Tensor:
         return sample(denoise, x, grid, checkpointed=True)
@@ -256,7 +296,7 @@ class _TinyModel:
     def denoise(self, x_BCHW: Tensor, t: Tensor, cond: Conditioning) -> Tensor:
         self.batches.append(len(x_BCHW))
         shift_B = cond.tokens_BKD.mean(dim=(1, 2)) + cond.grid_BGHW.mean(dim=(1, 2, 3))
-        return self.net(x_BCHW + shift_B.view(-1, 1, 1, 1), t)
+        return self.net(x_BCHW + shift_B.view(-1, 1, 1, 1), t, t)
 
     def unconditioned(self, cond: Conditioning) -> Conditioning:
         return Conditioning(torch.zeros_like(cond.tokens_BKD), cond.grid_BGHW)
@@ -270,13 +310,37 @@ def _conditioning() -> Conditioning:
 def test_guidance_in_one_call_equals_two_calls(clips: int) -> None:
     model, cond, t = _TinyModel(), _conditioning(), torch.tensor(0.4, dtype=torch.float64)
     x = _latent(clips, 2, 1, 6)
-    together = guided(model, cond, 2.5)(x, t)
+    together = guided(model, cond, 2.5)(x, t, t)
     assert model.batches == [2 * clips]
-    tagged, free = (guided(model, c, 1.0)(x, t) for c in (cond, model.unconditioned(cond)))
+    tagged, free = (guided(model, c, 1.0)(x, t, t) for c in (cond, model.unconditioned(cond)))
     assert model.batches == [2 * clips, clips, clips]
     assert torch.allclose(together, free + 2.5 * (tagged - free), atol=1e-14)
-    apart = guided(model, cond, 2.5, apart=True)(x, t)
+    apart = guided(model, cond, 2.5, apart=True)(x, t, t)
     assert model.batches[3:] == [clips, clips] and torch.allclose(apart, together, atol=1e-14)
+
+
+class _TinyJumpModel(_TinyModel):
+    """The same, with jumps and guidance learned."""
+
+    # A model has these too; guidance calls none of them.
+    latent_shape = condition = encode = decode = staticmethod(len)
+
+    def jump(
+        self, x_BCHW: Tensor, t: Tensor, s: Tensor, cond: Conditioning, guidance: float
+    ) -> Tensor:
+        self.batches.append(len(x_BCHW))
+        shift_B = guidance * cond.tokens_BKD.mean(dim=(1, 2))
+        return self.net(x_BCHW + shift_B.view(-1, 1, 1, 1), t, s)
+
+
+def test_a_model_that_learned_guidance_is_called_once_with_the_jump() -> None:
+    model, cond, x = _TinyJumpModel(), _conditioning(), _latent(3, 2, 1, 6)
+    t, s = torch.tensor([0.8, 0.3], dtype=torch.float64)
+    made = guided(model, cond, 2.5)(x, t, s)
+    assert model.batches == [3]
+    assert torch.equal(made, model.jump(x, t, s, cond, 2.5))
+    assert not torch.allclose(made, guided(model, cond, 1.0)(x, t, s))
+    assert not torch.allclose(made, guided(model, cond, 2.5)(x, t, t))
 
 
 def test_thresholding_leaves_ordinary_estimates_alone() -> None:

@@ -11,11 +11,11 @@ def _fit(path: Path, steps: int) -> Run:
     network = nn.Linear(4, 1)
     run = Run(network, Plan(steps, 1e-2), path)
 
-    def loss_of() -> Tensor:
+    def losses_of() -> dict[str, Tensor]:
         x = torch.randn(16, 4)
-        return (network(x)[:, 0] - x.sum(1)).square().mean()
+        return {"square": (network(x)[:, 0] - x.sum(1)).square().mean()}
 
-    train(run, loss_of, "test")
+    train(run, losses_of, "test")
     return run
 
 
@@ -38,3 +38,32 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path) -> None:
 def test_the_average_forgets_its_start(tmp_path: Path) -> None:
     run = _fit(tmp_path / "run.pt", 400)
     torch.testing.assert_close(run.averaged()["weight"], torch.ones(1, 4), atol=0.1, rtol=0)
+
+
+def test_losses_are_added_up_and_kept_by_name(tmp_path: Path) -> None:
+    network = nn.Linear(1, 1, bias=False)
+    run = Run(network, Plan(50, 0.0), tmp_path / "run.pt")
+    seen: list[float] = []
+
+    def losses_of() -> dict[str, Tensor]:
+        loss = network.weight.square().sum()
+        loss.register_hook(lambda gradient: seen.append(float(gradient)))
+        return {"one": loss, "half": 0.5 * loss}
+
+    train(run, losses_of, "test")
+    ((step, smooth),) = run.history
+    assert step == 50 and smooth["half"] == 0.5 * smooth["one"]
+    assert seen == [1.5] * 50
+
+
+def test_a_follower_has_the_average_and_moves_with_it(tmp_path: Path) -> None:
+    network = nn.Linear(4, 1)
+    run = Run(network, Plan(20, 1e-1), tmp_path / "run.pt")
+    follower = run.follower(network)
+    before = follower.weight.clone()
+    for _ in range(20):
+        run.advance(network(torch.ones(1, 4)).square().sum())
+    assert torch.equal(follower.weight, run.averaged()["weight"])
+    assert not torch.equal(follower.weight, before)
+    assert not torch.equal(follower.weight, network.weight)
+    assert not follower.weight.requires_grad
