@@ -1,4 +1,4 @@
-"""The command line: ditto-rt serve, render, send, cache, scene, bench."""
+"""The command line: ditto-rt serve, render, send, cache, scene, bench, doctor."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from rich.progress import Progress as ProgressBar
 from daemon.bench import commands as bench_commands
 from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
+from daemon.doctor.commands import doctor
 from daemon.errors import ConfigError, PortTaken, Refusal
 from daemon.options import RenderOptions, job_of, spread
 from daemon.scenes import commands as scene_commands
@@ -34,6 +35,7 @@ app = typer.Typer(
 app.add_typer(cache_commands.app, name="cache")
 app.add_typer(scene_commands.app, name="scene")
 app.add_typer(bench_commands.app, name="bench")
+app.command()(doctor)
 _ConfigFile = Annotated[Path | None, typer.Option(help="A config.toml; else ./config.toml.")]
 
 

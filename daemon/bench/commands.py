@@ -7,9 +7,54 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, help="Measure a daemon of its own on this machine.")
+
+
+PARTS = ("launches", "trigger", "start", "first", "engine", "audio", "hostile")
+
+
+@app.command()
+def live(
+    only: Annotated[str, typer.Option(help=f"Parts with commas: {', '.join(PARTS)}.")] = "",
+    bars: Annotated[int, typer.Option(min=1, help="Length of the set.")] = 64,
+    changes: Annotated[int, typer.Option(min=1, help="Launches, stops and swaps.")] = 200,
+    engine_kills: Annotated[int, typer.Option(min=1, help="Of the engine.")] = 20,
+    audio_kills: Annotated[int, typer.Option(min=1, help="Of the audio process.")] = 5,
+    datagrams: Annotated[int, typer.Option(min=250, help="Damaged ones.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of all that is random.")] = 0,
+    out: Annotated[Path | None, typer.Option(help="A JSON file for the figures.")] = None,
+) -> None:
+    """Measure what is heard through JACK; print tables, exit 1 where a goal is missed."""
+    from daemon.bench import answers, assault, jack, kills
+    from daemon.bench import live as long_set
+    from daemon.bench.figures import Figure, Plan, markdown
+
+    parts = {
+        "launches": long_set.launches,
+        **answers.PARTS,
+        **kills.PARTS,
+        "hostile": assault.assault,
+    }
+    chosen = only.split(",") if only else list(PARTS)
+    if unknown := [name for name in chosen if name not in parts]:
+        raise typer.BadParameter(f"--only has {unknown[0]!r}; allowed: {', '.join(PARTS)}")
+    if lacking := jack.missing():
+        Console(stderr=True).print(f"[red]ditto-rt:[/red] {escape(lacking)}", soft_wrap=True)
+        raise typer.Exit(1)
+    plan = Plan(bars, changes, engine_kills, audio_kills, datagrams, seed=seed)
+    console, found = Console(soft_wrap=True), dict[str, list[Figure]]()
+    for name in chosen:
+        with Console(stderr=True).status(f"{name} ..."):
+            found[name] = parts[name](plan)
+        console.print(f"{name}\n\n{markdown(found[name])}", markup=False)
+    if out:
+        plain = {name: [each.plain() for each in figures] for name, figures in found.items()}
+        out.write_text(json.dumps(plain, indent=1))
+    if not all(each.passed for figures in found.values() for each in figures):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -20,6 +20,7 @@ PLAYED = range(4, 8)
 HOSTILE_BURST, HOSTILE_PAUSE_S = 20, 0.1
 PLAY_PAUSE_S, CLIENT_PAUSE_S, PAGE_PAUSE_S = 0.7, 0.5, 2.0
 SCENES = 4
+ANSWER_S = 20.0
 AUTOMATION_PER_S = 100
 
 
@@ -58,14 +59,15 @@ class Load:
             thread.join(60)
 
     def _run(self, part: Callable[[Peer, random.Random], None], chance: random.Random) -> None:
-        peer = Peer(self.daemon.osc_port)
-        try:
-            part(peer, chance)
-        except (TimeoutError, OSError, ValueError) as error:
-            if not self._stop.is_set():
-                self.troubles.append(f"{part.__name__}: {type(error).__name__}: {error}"[:300])
-        finally:
-            peer.close()
+        while not self._stop.is_set():
+            peer = Peer(self.daemon.osc_port)
+            try:
+                part(peer, chance)
+            except (TimeoutError, OSError, ValueError) as error:
+                if not self._stop.is_set():
+                    self.troubles.append(f"{part.__name__}: {type(error).__name__}: {error}"[:300])
+            finally:
+                peer.close()
 
     def _render(self, peer: Peer, chance: random.Random) -> None:
         peer.ask("/ditto/notify", 1)
@@ -92,17 +94,17 @@ class Load:
             kind = chance.choice(["play", "play", "stop", "gain", "rollback", "scene"])
             match kind:
                 case "gain":
-                    reply = peer.ask("/ditto/gain", slot, chance.uniform(-30, 0), limit_s=10)
+                    reply = peer.ask("/ditto/gain", slot, chance.uniform(-30, 0), limit_s=ANSWER_S)
                 case "rollback":
-                    reply = peer.ask("/ditto/rollback", slot, limit_s=10)
+                    reply = peer.ask("/ditto/rollback", slot, limit_s=ANSWER_S)
                 case "scene" if scenes < SCENES:
                     scenes += 1
-                    reply = peer.ask("/ditto/scene/save", f"soak {scenes}", limit_s=10)
+                    reply = peer.ask("/ditto/scene/save", f"soak {scenes}", limit_s=ANSWER_S)
                 case "scene":
                     name = f"soak {chance.randrange(SCENES) + 1}"
-                    reply = peer.ask("/ditto/scene/recall", name, limit_s=10)
+                    reply = peer.ask("/ditto/scene/recall", name, limit_s=ANSWER_S)
                 case _:
-                    reply = peer.ask(f"/ditto/{kind}", slot, 1.0, limit_s=10)
+                    reply = peer.ask(f"/ditto/{kind}", slot, 1.0, limit_s=ANSWER_S)
             self.counts[kind if reply[0] == "/ditto/done" else f"{kind} refused"] += 1
 
     def _automate(self, peer: Peer, chance: random.Random) -> None:
@@ -124,9 +126,11 @@ class Load:
     def _come_and_go(self, _: Peer, chance: random.Random) -> None:
         while not self._stop.wait(CLIENT_PAUSE_S):
             client = Peer(self.daemon.osc_port)
-            client.ask("/ditto/notify", 1, client.port, f"client {chance.random()}", limit_s=10)
+            client.ask(
+                "/ditto/notify", 1, client.port, f"client {chance.random()}", limit_s=ANSWER_S
+            )
             if chance.random() < 0.5:
-                client.ask("/ditto/notify", 0, limit_s=10)
+                client.ask("/ditto/notify", 0, limit_s=ANSWER_S)
             client.close()
             self.counts["clients"] += 1
 

@@ -2,29 +2,25 @@
 
 What comes out is compared, sample for sample, with what numpy says should come out: the takes, at
 the beats that the daemon's answers named, with fades that end there. One number then stands for
-launches on their exact sample, gaps, clicks and drift: the largest difference anywhere. After the
-set both helper processes are killed in turn while a loop plays. Prints a table.
-
-    python -m benchmarks.live [--bars 64] [--changes 200] [--kills 3] [--seed 0]
+launches on their exact sample, gaps, clicks and drift: the largest difference anywhere.
 """
 
-import argparse
 import itertools
-import os
 import random
-import signal
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.bench.figures import Figure, Plan
 from daemon.bench.hall import Hall, launch_of, open_hall
-from daemon.bench.jack import PERIOD, RATE_HZ, Capture
+from daemon.bench.jack import RATE_HZ
 from daemon.bench.process import Peer
 
 SLOTS, VERSIONS, BEAT = 8, 6, RATE_HZ // 2
@@ -32,6 +28,7 @@ CROSS, FADE = RATE_HZ // 50, RATE_HZ // 200
 LENGTHS_BEATS = (2.0, 4.0)
 RENDERED_SLOT, REQUEST = 15, 4711
 SAME = 2e-6
+KINDS = ("play", "stop", "rollback")
 SETTINGS = "[render]\nsteps = 4\nsearch_steps = 2\niterations = 20\n[takes]\nkeep_per_slot = 16\n"
 
 Audio = NDArray[np.float32]
@@ -62,16 +59,14 @@ class Set:
         return bool(plans) and plans is not None and plans[-1].take is not None
 
 
-KINDS = ("play", "stop", "rollback")
-
-
 def ask(live: Set, peer: Peer, kind: str, slot: int, first_beat: float | None) -> float:
     """Send one command and note what was promised; return its beat."""
     began = time.perf_counter()
     quantum = () if kind == "rollback" else (slot, 1.0)
     address, values = peer.ask(f"/ditto/{kind}", *(quantum or (slot,)))
     live.answers_ms.append(1e3 * (time.perf_counter() - began))
-    assert address == "/ditto/done", values
+    if address != "/ditto/done":
+        raise ValueError(f"{kind} was refused: {values}")
     beat = float(values[4] if kind != "stop" else values[3])
     at = round((beat - (beat if first_beat is None else first_beat)) * BEAT)
     take = None if kind == "stop" else (slot, int(values[3]))
@@ -146,90 +141,70 @@ def keep_rendering(peer: Peer, stop: threading.Event) -> None:
             return
 
 
-def gaps_after_kills(hall: Hall, module: str, kills: int) -> list[float]:
-    """Kill a process while a loop plays; return how many seconds of silence each kill cost."""
-    gaps = []
-    for _ in range(kills):
-        # An engine that is killed while it loads comes back more and more slowly.
-        hall.daemon.wait_ready()
-        hall.peer.drain()
-        hall.quiet()
-        hall.play(0)
-        hall.heard.wait(6 * RATE_HZ)
-        began = len(hall.heard.blocks)
-        os.kill(hall.daemon.child(module), signal.SIGKILL)
-        if module == "daemon.audio":
-            hall.heard.wait_gone()
-            hall.heard.follow()
-        hall.heard.wait(4 * RATE_HZ)
-        quiet = [start for start, heard in hall.heard.blocks[began - 4 :] if not heard.any()]
-        gaps.append((max(quiet) - min(quiet) + PERIOD) / RATE_HZ if quiet else 0.0)
-    return gaps
+def keep_busy(hall: Hall) -> AbstractContextManager[None]:
+    """Let the engine render as long as the context lasts."""
+
+    @contextmanager
+    def busy() -> Iterator[None]:
+        stop = threading.Event()
+        work = threading.Thread(target=keep_rendering, args=(hall.daemon.peer(), stop))
+        work.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            work.join()
+
+    return busy()
 
 
-def table(live: Set, audio: Audio, wanted: NDArray[np.float64], heard: Capture, peer: Peer) -> None:
-    """Print the figures of the set."""
-    off = np.abs(audio - wanted)
-    status = peer.ask("/ditto/audio")[1]
-    answers = np.percentile(live.answers_ms, [50, 99])
-    rows = {
-        "captured": f"{len(audio) / RATE_HZ:.1f} s",
-        "launches, stops, swaps": ", ".join(str(live.counts[kind]) for kind in KINDS),
-        "largest difference from what numpy expects": f"{off.max():.1e}",
-        "samples off by more than 2e-6 (gaps, clicks, drift)": f"{int((off > SAME).sum())}",
-        "underruns told by PortAudio": f"{status[5]}",
-        "changes that came late": f"{status[6]}",
-        "JACK's own xruns": f"{heard.xruns}",
-        "command to answer, p50 and p99": f"{answers[0]:.1f} and {answers[1]:.1f} ms",
-    }
-    write("| figure | value |\n| --- | --- |")
-    for name, value in rows.items():
-        write(f"| {name} | {value} |")
-
-
-def perform_and_compare(hall: Hall, options: argparse.Namespace) -> None:
-    """Play the set while the engine works, and compare."""
-    hall.daemon.wait_ready()
-    hall.peer.drain()
-    stop = threading.Event()
-    work = threading.Thread(target=keep_rendering, args=(hall.daemon.peer(), stop))
-    work.start()
-    block = hall.quiet()
-    try:
-        live, _ = perform(hall, options.bars, options.changes, options.seed)
-    finally:
-        stop.set()
+def differences(
+    hall: Hall, live: Set, block: int
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return how far each sample since `block` is from what numpy expects, and the samples."""
     audio = hall.heard.audio(block)
     audio = audio[launch_of(audio, hall.takes[live.plans[0][0].take or (0, 0)]) :]
-    write(f"Takes rendered beside it: {hall.daemon.status()['jobs_done']}\n")
-    table(live, audio, expected(live, hall.takes, len(audio)), hall.heard, hall.peer)
-    work.join()
+    return np.abs(audio - expected(live, hall.takes, len(audio))), audio
 
 
-def main(options: argparse.Namespace) -> None:
-    """Play the set, then kill each helper process a few times."""
+def clicks(off: NDArray[np.float64], takes: Iterable[Audio], audio: Audio) -> int:
+    """Return the places where a step between samples is larger than all takes' own together.
+
+    off: where nothing differs from what is expected there is no step of the player's own.
+    """
+    largest = sum(float(np.abs(np.diff(take)).max()) for take in takes)
+    steps = np.abs(np.diff(audio)) > largest
+    return int((steps & (off[1:] > SAME)).sum())
+
+
+def launches(plan: Plan) -> list[Figure]:
+    """Play the set while the engine works, and compare."""
     lengths = {slot: LENGTHS_BEATS[slot % 2] for slot in range(SLOTS)}
-    with tempfile.TemporaryDirectory() as name:
-        with open_hall(Path(name), True, SETTINGS, lengths, VERSIONS) as hall:
-            perform_and_compare(hall, options)
-    # JACK stands still for seconds when a client is killed, unless it waits for none of them.
-    for module, waits in (("daemon.engine", True), ("daemon.audio", False)):
-        with tempfile.TemporaryDirectory() as name, open_hall(Path(name), waits) as hall:
-            gaps = gaps_after_kills(hall, module, options.kills)
-            row = f"SIGKILL of {module} {options.kills} times, silence"
-            write(f"| {row} | {max(gaps):.2f} s at most |")
-
-
-def write(text: str) -> None:
-    """Put a line on standard output."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bars", type=int, default=64)
-    parser.add_argument("--changes", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=3)
-    parser.add_argument("--seed", type=int, default=0)
-    main(parser.parse_args())
+    with (
+        tempfile.TemporaryDirectory() as name,
+        open_hall(Path(name), True, SETTINGS, lengths, VERSIONS) as hall,
+    ):
+        hall.daemon.wait_ready()
+        hall.peer.drain()
+        block = hall.quiet()
+        before = hall.daemon.status()["audio"]
+        with keep_busy(hall):
+            live, _ = perform(hall, plan.bars, plan.changes, plan.seed)
+            off, audio = differences(hall, live, block)
+            after = hall.daemon.status()["audio"]
+            made = hall.daemon.status()["jobs_done"]
+    wrong = int((off > SAME).sum())
+    takes = [hall.takes[slot, 1] for slot in range(SLOTS)]
+    counts = ", ".join(str(live.counts[kind]) for kind in KINDS)
+    return [
+        Figure("captured", len(audio) / RATE_HZ, "s"),
+        Figure(f"changes ({counts} launches, stops, swaps)", sum(live.counts.values()), ""),
+        Figure("takes rendered beside it", made, ""),
+        Figure("largest difference from what numpy expects", float(off.max()), "", SAME),
+        Figure("samples off: gaps, drift, a launch on another sample", wrong, "", 0),
+        Figure("clicks: steps larger than in the takes", clicks(off, takes, audio), "", 0),
+        Figure("underruns told by PortAudio", after["underruns"] - before["underruns"], "", 0),
+        Figure("changes that came late", after["late"] - before["late"], "", 0),
+        Figure("command to answer, p50", float(np.percentile(live.answers_ms, 50)), "ms"),
+        Figure("command to answer, p99", float(np.percentile(live.answers_ms, 99)), "ms", 10),
+    ]

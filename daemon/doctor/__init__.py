@@ -1,0 +1,1 @@
+"""`ditto-rt doctor`: what this machine can do, measured, and what to change if it is too little."""
