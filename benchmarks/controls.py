@@ -5,9 +5,8 @@ audio, which shares no code with the losses. "before" is the same seed without c
 """
 
 import json
-import random
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -19,59 +18,21 @@ from rich.table import Table
 
 from ditto_rt import builtin, spec
 from ditto_rt.devices import choose, set_numerics
+from ditto_rt.evaluate.asked import CONTROLS, with_control
 from ditto_rt.measure import Measured, measure, step_ratio
 from ditto_rt.model import Model
 from ditto_rt.render import Take, render
-from ditto_rt.tags import GENRES, MOODS
 
 RATE_HZ = 48_000
-BEATS = 8.0
-PATTERNS = ("AB", "ABA", "ABBA", "AABB", "ABAB", "ABAC")
-SCALE = (60, 62, 64, 65, 67, 69, 71, 72, 74, 76)
 
 DEFAULT = spec.Quality()
 console = Console()
 
 
-def _intensity(draw: random.Random) -> dict[str, object]:
-    points = [spec.Point(beat=beat, db=draw.uniform(-30, -12)) for beat in (0, 2.5, 5, 8)]
-    return {"intensity": spec.Intensity(points=tuple(points))}
-
-
-def _melody(draw: random.Random) -> dict[str, object]:
-    notes = [spec.Note(pitch=draw.choice(SCALE), beat=beat, beats=1) for beat in range(8)]
-    return {"melody": spec.Melody(notes=tuple(notes))}
-
-
-def _structure(draw: random.Random) -> dict[str, object]:
-    return {"structure": spec.Structure(pattern=draw.choice(PATTERNS))}
-
-
-def _loop(draw: random.Random) -> dict[str, object]:
-    return {"loop": spec.Loop(overlap_s=0.5)}
-
-
-TARGETS: dict[str, Callable[[random.Random], dict[str, object]]] = {
-    "intensity": _intensity,
-    "melody": _melody,
-    "structure": _structure,
-    "loop": _loop,
-}
-
-
 def jobs(control: str, takes: int, quality: spec.Quality) -> Iterator[spec.Job]:
     """Yield `takes` jobs with random tags, tempo, seed and target for one control."""
     for number in range(takes):
-        draw = random.Random(f"{control} {number}")
-        yield spec.Job(
-            genre=draw.choice(GENRES),
-            mood=draw.choice(MOODS),
-            bpm=round(draw.uniform(90, 150), 1),
-            beats=BEATS,
-            seed=draw.randrange(2**31),
-            quality=quality,
-            **TARGETS[control](draw),
-        )
+        yield with_control(control, number, quality)
 
 
 def _finish(job: spec.Job, model: Model) -> Take:
@@ -146,7 +107,7 @@ def main(
     model = builtin.load(choose("auto"), **({"folder": weights} if weights else {}))
     quality = spec.Quality(steps=steps, search_steps=search_steps, optimiser=optimiser)
     records = {}
-    for name in control or TARGETS:
+    for name in control or CONTROLS:
         records[name] = measure_control(name, takes, quality, model)
         console.print(_table(name, records[name]))
     if out:

@@ -1,4 +1,4 @@
-"""The command line: ditto-rt serve, render, send, cache, scene, bench, doctor."""
+"""The command line: ditto-rt serve, render, send, cache, scene, bench, doctor, evaluate."""
 
 import asyncio
 import logging
@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from daemon import evaluation
 from daemon.bench import commands as bench_commands
 from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="Loops that follow: DITTO on a music diffusion model, driven over OSC.",
 )
 app.add_typer(cache_commands.app, name="cache")
+app.add_typer(evaluation.app, name="evaluate")
 app.add_typer(scene_commands.app, name="scene")
 app.add_typer(bench_commands.app, name="bench")
 app.command()(doctor)

@@ -86,7 +86,11 @@ class Builtin:
 
     def decode(self, x0_BCHW: Tensor) -> Tensor:
         """Return audio (B, 2048 W)."""
-        return self.vocode(self._latent.decode(x0_BCHW))
+        return self.vocode(self.mel_of(x0_BCHW))
+
+    def mel_of(self, x0_BCHW: Tensor) -> Tensor:
+        """Return the log-mel (B, 128, 4 W) that a latent stands for."""
+        return self._latent.decode(x0_BCHW)
 
     def vocode(self, mel_BMF: Tensor, circular: bool = False) -> Tensor:
         """Return audio (B, 512 F) of a log-mel (B, 128, F), as a loop where `circular` says so."""

@@ -9,7 +9,7 @@ from torch import nn
 from ditto_rt.errors import NoModel
 
 FOLDER = Path(__file__).parent / "weights"
-LATENT, VOCODER, DENOISER = "latent", "vocoder", "denoiser"
+LATENT, VOCODER, DENOISER, TAGGER = "latent", "vocoder", "denoiser", "tagger"
 CARD = "card.json"
 
 

@@ -1,6 +1,5 @@
 """Train the built-in model: `python -m ditto_rt.training --help`. Each stage resumes."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ from rich.console import Console
 
 from ditto_rt import builtin
 from ditto_rt.devices import choose, set_numerics
-from ditto_rt.training import held_out, stages, vocoding
+from ditto_rt.training import held_out, stages, tagging, vocoding
 from ditto_rt.training.export import export
 from ditto_rt.training.loop import Plan, Run
 from ditto_rt.training.shards import make_shards
@@ -91,21 +90,21 @@ def export_weights(folder: Folder = WORK) -> None:
 
 
 @app.command()
-def report(
-    picture: Path = Path("docs/images/model.png"),
-    clips: int = 32,
-    threads: Threads = 2,
-    device: Device = "auto",
-) -> None:
-    """Measure the shipped model on held-out clips and draw it beside them."""
+def report(clips: int = 32, threads: Threads = 2, device: Device = "auto") -> None:
+    """Print the denoiser's error on held-out clips; `ditto-rt evaluate model` measures the rest."""
     set_numerics(threads)
     model = builtin.load(choose(device))
     shown = held_out.held_out(clips)
-    console.print(json.dumps(held_out.vocoder_figures(model, shown), indent=2))
     console.print("velocity error by time", held_out.denoiser_figures(model, shown))
-    console.print("tempo found within 0.5 BPM", held_out.tempo_figures(model, clips))
-    held_out.picture(model, picture)
-    console.print(f"wrote {picture}")
+
+
+@app.command()
+def tagger(
+    folder: Folder = WORK, steps: int = 1500, minutes: Minutes = None, threads: Threads = 1
+) -> None:
+    """Train the tagger, which judges takes, with the codec that the package has."""
+    set_numerics(threads)
+    _tell("tagger", tagging.train_tagger(folder, Plan(steps, 2e-3, minutes=minutes)))
 
 
 @app.command("all")
@@ -115,6 +114,9 @@ def everything(folder: Folder = WORK, device: Device = "auto", threads: Threads 
     latent(folder, threads)
     vocoder(folder, threads=threads, device=device)
     denoiser(folder, threads=threads, device=device)
+    export_weights(folder)
+    # The codec that it hears takes through is the exported one.
+    tagger(folder, threads=threads)
     export_weights(folder)
 
 

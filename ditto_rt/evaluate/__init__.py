@@ -1,0 +1,1 @@
+"""What the built-in model shows on seeds it never saw: `ditto-rt evaluate model`."""
