@@ -104,7 +104,9 @@ def measure(options: Options, console: Console) -> dict[str, object]:
     found = _kept(options)
     found.update(all_figures(ledgers))
     if "vocoder" in options.parts:
-        clips = (make_clip(HELD_OUT_SEEDS[i], SECONDS) for i in range(min(CODEC_CLIPS, options.seeds)))
+        clips = (
+            make_clip(HELD_OUT_SEEDS[i], SECONDS) for i in range(min(CODEC_CLIPS, options.seeds))
+        )
         found["codec"] = codec_figures(model, clips)
     if "speed" in options.parts:
         found["speed"], found["machine"] = speed_figures(model), machine()

@@ -5,8 +5,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Audio = NDArray[np.float32]
-# How far to either side the first beat is looked for: less than a sixteenth note at 100 BPM.
-AROUND_S = 0.14
+# How far to either side the first beat is looked for: less than a sixteenth note at 200 BPM.
+AROUND_S = 0.07
 FINE_SIZE, FINE_HOP = 512, 64
 
 
@@ -28,9 +28,9 @@ def tempo_near(audio_N: Audio, rate_hz: int, near_bpm: float) -> float:
 def first_beat_ms(audio_N: Audio, rate_hz: int) -> float:
     """Return when the strongest onset around the clip's first sample is, in ms; 0 is on it.
 
-    The clip is laid end to end, as it loops, and onsets are looked for within 140 ms on both sides.
+    The clip is laid end to end, as it loops, and onsets are looked for within 70 ms on both sides.
     An onset is where the log spectrum rises most within a window of 512 samples. Chance to be
-    within 20 ms is about 14 %.
+    within 20 ms is about 29 %.
     """
     around = round(AROUND_S * rate_hz)
     reach = around + FINE_SIZE

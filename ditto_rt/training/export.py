@@ -11,6 +11,7 @@ from torch import Tensor
 from ditto_rt.builtin import weights
 
 SHARD_BYTES = 14_000_000
+NETWORKS = (weights.VOCODER, weights.DENOISER, weights.TAGGER)
 
 
 def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -18,7 +19,7 @@ def _half(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _trained(folder: Path) -> dict[str, dict[str, Any]]:
-    paths = {name: folder / f"{name}.pt" for name in (weights.VOCODER, weights.DENOISER)}
+    paths = {name: folder / f"{name}.pt" for name in NETWORKS}
     return {n: torch.load(p, weights_only=True) for n, p in paths.items() if p.exists()}
 
 
