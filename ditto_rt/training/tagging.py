@@ -28,6 +28,7 @@ SHARDS = 80
 VOCODED_SHARDS, VOCODED_FRAMES = 16, 256
 CROPS_FRAMES = (160, 256, 480)
 LATENT_SHARE = 0.4
+DRAW_SEED = 3
 NOISE_NAT, LEVEL_NAT, SLOPE_NAT = 0.3, 0.7, 1.0
 
 
@@ -95,16 +96,19 @@ def train_tagger(folder: Path, plan: Plan) -> Run:
     tagger.mean_M.copy_(latent.mean_M)
     tagger.std_M.copy_(latent.std_M)
     run = Run(tagger, plan, folder / "tagger.pt")
-    generator = np.random.default_rng(run.step)
     tempo_I = tempo_class(heap.bpm_I)
 
-    def loss_of() -> Tensor:
-        mel_BMF, clip_B = draw(heap, latent, generator)
+    def losses_of() -> dict[str, Tensor]:
+        # Drawn by the step's number, so that a resumed run sees the cuts that it would have seen.
+        mel_BMF, clip_B = draw(heap, latent, np.random.default_rng((DRAW_SEED, run.step)))
         heard = run.network(mel_BMF)
-        genre = cross_entropy(heard.genre_BG, heap.genre_I[clip_B], label_smoothing=0.05)
-        mood = cross_entropy(heard.mood_BK, heap.mood_I[clip_B], label_smoothing=0.05)
-        tempo = cross_entropy(heard.tempo_BT, tempo_I[clip_B], label_smoothing=0.05)
-        return genre + 0.5 * mood + 0.5 * tempo
+        asked = (heap.genre_I, heap.mood_I, tempo_I)
+        scores = (heard.genre_BG, heard.mood_BK, heard.tempo_BT)
+        genre, mood, tempo = (
+            cross_entropy(score, label_I[clip_B], label_smoothing=0.05)
+            for score, label_I in zip(scores, asked, strict=True)
+        )
+        return {"genre": genre, "mood": 0.5 * mood, "tempo": 0.5 * tempo}
 
-    train(run, loss_of, "tagger")
+    train(run, losses_of, "tagger")
     return run
