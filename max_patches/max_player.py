@@ -98,7 +98,8 @@ def _output(d: Device, mix: Box, ready: Box, swap: Box) -> None:
 def learning(d: Device, phase: Box) -> None:
     """Lay the Intensity dial: a flat level, or, with Learn, what its automation does in a loop.
 
-    Half a beat is one breakpoint; each pass of the loop sends the pass before it.
+    Half a beat is one breakpoint; each pass of the loop sends the pass before it. With Stream the
+    dial is sent with its beat 50 times a second while the song runs, and the daemon renders anew.
     """
     p = d.patch
     p.column("learn")
@@ -109,7 +110,8 @@ def learning(d: Device, phase: Box) -> None:
     )
     step, steps = p.add("expr int($f1*$f2*2.)"), p.add("gate")
     p.wire(d.beats, (step, 1))
-    p.chain(phase, "snapshot~ 20", step)
+    phase_now = p.chain(phase, "snapshot~ 20")
+    p.wire(phase_now, step)
     p.wire(learn, steps)
     p.wire(step, (steps, 1))
     split = p.chain(steps, "change -1", "t i i")
@@ -118,6 +120,15 @@ def learning(d: Device, phase: Box) -> None:
     p.chain(split, "* 0.5", pair, points)
     p.wire(dial, (pair, 1))
     p.wire(points, (d.named["curve gate"], 1))
+    stream = p.control("live.text", "Stream", (302, 120, 46, 16), switch, text="Stream")
+    beat, running = p.add("expr $f1*$f2"), p.add("gate")
+    p.wire(d.beats, (beat, 1))
+    p.wire(phase_now, beat)
+    p.wire(stream, running)
+    p.wire(p.chain(beat, "change -1."), (running, 1))
+    written = d.packed("/ditto/automation", "0. -20.")
+    p.wire(dial, (written, 2))
+    d.feed(running, written, 1, "f")
     flat = p.chain(learn, "== 0", "gate 1 1")
     p.wire(p.chain(dial, "speedlim 250"), (flat, 1))
     p.wire(p.chain(flat, p.add("0. $1", MESSAGE)), (d.named["curve gate"], 1))

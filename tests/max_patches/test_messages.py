@@ -101,7 +101,7 @@ def test_the_daemon_accepts_the_defaults_of_the_device(name: str) -> None:
         ]
         if address == "/ditto/slot/tempo":
             values[1] = 120.0
-        if address == "/ditto/slot/intensity":
+        if address in ("/ditto/slot/intensity", "/ditto/automation"):
             values[2] = -20.0
         assert read_call(command, values).reqid is None
 

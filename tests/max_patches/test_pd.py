@@ -14,6 +14,7 @@ from tests.max_patches.pd import RATE_HZ, client, play
 EVERYTHING = (
     "ditto-slot 3; ditto-tags dark techno; ditto-tempo 120 8; ditto-seed 7; "
     "ditto-region /tmp/some.wav 0 1.5 loop; ditto-intensity 0 -30 4 -12 8 -20; "
+    "ditto-automation 2.5 -20; "
     "ditto-melody 60 0 2 63 2 2.5; ditto-structure AABA; ditto-loop 0.5; "
     "ditto-clear melody; ditto-scene-save verse two; ditto-scene 1; ditto-render bang; "
     "ditto-cancel bang"
@@ -51,6 +52,7 @@ def test_what_is_sent_is_what_the_daemon_takes(tmp_path: Path) -> None:
         ("/ditto/slot/seed", [3, 7]),
         ("/ditto/slot/region", [3, "/tmp/some.wav", 0.0, 1.5, "loop"]),
         ("/ditto/slot/intensity", [3, 0.0, -30.0, 4.0, -12.0, 8.0, -20.0]),
+        ("/ditto/automation", [3, 2.5, -20.0]),
         ("/ditto/slot/melody", [3, 60, 0.0, 2.0, 63, 2.0, 2.5]),
         ("/ditto/slot/structure", [3, "AABA"]),
         ("/ditto/slot/loop", [3, 0.5]),
