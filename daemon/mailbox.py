@@ -4,28 +4,51 @@ import asyncio
 from collections import deque
 
 from daemon.clients import Address
+from daemon.protocol import COMMANDS
 
 CAPACITY_BYTES = 2**24
+# How the datagrams of each stream begin, and where their type tags end if nothing wants an answer.
+_STREAMS = tuple(
+    (f"{command.address}\0".encode(), len(command.address) // 4 * 4 + 4 + 1 + len(command.args))
+    for command in COMMANDS.values()
+    if command.stream
+)
+# What is alike up to here is for the same command, types and slot.
+_HEAD_BYTES = 32
 
 
 class Mailbox:
-    """First in, first out. Owned by the event loop; `put` never waits, a full box drops."""
+    """First in, first out. Owned by the event loop; `put` never waits, a full box drops.
+
+    Once it is half full, a stream waits with its newest value alone: what cannot be carried out in
+    time costs values that newer ones have overtaken, and no other command.
+    """
 
     def __init__(self, capacity_datagrams: int) -> None:
         """Hold at most so many datagrams, and CAPACITY_BYTES of them together."""
         self._capacity = capacity_datagrams
-        self._items: deque[tuple[bytes, Address]] = deque()
+        self._items: deque[_Letter] = deque()
+        self._newest: dict[tuple[Address, bytes], _Letter] = {}
         self._bytes = 0
         self._filled = asyncio.Event()
         self.dropped = 0
 
     def put(self, datagram: bytes, source: Address) -> None:
         """Keep a datagram, or count it as dropped."""
+        letter = _Letter(datagram, source)
+        is_stream = _is_stream(datagram)
+        if is_stream and self._is_half_full():
+            waiting = self._newest.get(letter.stream)
+            if waiting and len(datagram) == len(waiting.datagram):
+                waiting.datagram = datagram
+                return
         is_full = self._bytes + len(datagram) > CAPACITY_BYTES
         if is_full or len(self._items) >= self._capacity:
             self.dropped += 1
             return
-        self._items.append((datagram, source))
+        if is_stream:
+            self._newest[letter.stream] = letter
+        self._items.append(letter)
         self._bytes += len(datagram)
         self._filled.set()
 
@@ -34,6 +57,29 @@ class Mailbox:
         while not self._items:
             self._filled.clear()
             await self._filled.wait()
-        datagram, source = self._items.popleft()
-        self._bytes -= len(datagram)
-        return datagram, source
+        letter = self._items.popleft()
+        if self._newest.get(letter.stream) is letter:
+            del self._newest[letter.stream]
+        self._bytes -= len(letter.datagram)
+        return letter.datagram, letter.source
+
+    def _is_half_full(self) -> bool:
+        return 2 * len(self._items) >= self._capacity or 2 * self._bytes >= CAPACITY_BYTES
+
+
+def _is_stream(datagram: bytes) -> bool:
+    return any(
+        datagram.startswith(start) and datagram[end : end + 1] == b"\0" for start, end in _STREAMS
+    )
+
+
+class _Letter:
+    __slots__ = ("datagram", "source")
+
+    def __init__(self, datagram: bytes, source: Address) -> None:
+        self.datagram, self.source = datagram, source
+
+    @property
+    def stream(self) -> tuple[Address, bytes]:
+        """Return what it is a value of, where it belongs to a stream."""
+        return self.source, self.datagram[:_HEAD_BYTES]

@@ -12,8 +12,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from daemon.guard import BLOB_BYTES
-from daemon.mailbox import CAPACITY_BYTES, Mailbox
 from daemon.protocol import COMMANDS, REPLIES
 from tests.daemon_office import OTHER, OWN, SENDER, Bench
 from tests.osc_bytes import bundle, message, random_packet
@@ -315,25 +313,6 @@ def test_damaged_packets_never_get_out_of_hand(bench: Bench) -> None:
 
     asyncio.run(run())
     assert bench.take() == [("/ditto/pong", (1,))]
-
-
-def test_a_full_mailbox_drops_and_counts() -> None:
-    box = Mailbox(4)
-    for number in range(6):
-        box.put(bytes([number]), SENDER)
-    assert box.dropped == 2
-
-    async def empty() -> list[int]:
-        return [(await box.get())[0][0] for _ in range(4)]
-
-    assert asyncio.run(empty()) == [0, 1, 2, 3]
-
-
-def test_a_mailbox_is_bounded_in_bytes_too() -> None:
-    box = Mailbox(10_000)
-    for _ in range(2000):
-        box.put(b"x" * BLOB_BYTES, SENDER)
-    assert box.dropped == 2000 - CAPACITY_BYTES // BLOB_BYTES
 
 
 def test_the_dispatcher_runs_until_it_is_stopped(bench: Bench) -> None:
