@@ -36,7 +36,7 @@ ALONE = "[automation]\nmost_per_minute = 0\n"
 SEARCH = "[render]\nsearch_steps = 2\niterations = {}\n"
 BEATS, BPM = 8.0, 120.0
 DISCRETE_PAUSE_S = 0.05
-LAST_DB = -33.25
+LAST_BEAT, LAST_DB = 2.0, -33.25
 # Of a second around a hand-over, in which a step would be.
 EDGE = RATE_HZ // 20
 
@@ -65,10 +65,8 @@ def stream(peer: Peer, flood: Flood, rate: int, seconds: float) -> None:
             peer.send(ADDRESS, 0, at * BEATS, -30.0 - 10 * at)
             flood.sent += 1
         time.sleep(0.002)
-    # Everywhere the same, so that whatever came last is known.
-    for cell in range(256):
-        peer.send(ADDRESS, 0, cell * BEATS / 256, LAST_DB)
-        flood.sent += 1
+    peer.send(ADDRESS, 0, LAST_BEAT, LAST_DB)
+    flood.sent += 1
 
 
 def ask_beside(peer: Peer, flood: Flood, until_s: float) -> None:
@@ -109,7 +107,7 @@ def flooded(seconds: float, rate: int) -> dict[str, str]:
         hall.peer.ask("/ditto/sync", 1)
         status, found = hall.daemon.status(), metrics(hall)
     asked = next(slot["asked"] for slot in status["slots"] if slot["slot"] == 0)
-    points = asked.get("intensity", {}).get("points", [])
+    points = {p["beat"]: p["db"] for p in asked.get("intensity", {}).get("points", [])}
     carried = found.get(f'ditto_osc_messages_total{{command="{ADDRESS}"}}', 0)
     p50, p99 = np.percentile(flood.answers_ms, [50, 99])
     callback = (
@@ -117,7 +115,7 @@ def flooded(seconds: float, rate: int) -> dict[str, str]:
     )
     return {
         "automation sent, carried out": f"{flood.sent}, {carried:.0f}",
-        "the last value counts": str({p["db"] for p in points} == {LAST_DB}) if rate else "",
+        "the last value counts": str(points.get(LAST_BEAT) == LAST_DB) if rate else "",
         "discrete commands asked, answered wrongly or not": f"{flood.asked}, {flood.wrong}",
         "command to answer, p50 and p99": f"{p50:.1f} and {p99:.1f} ms",
         "datagrams dropped": f"{status['dropped']}",
@@ -174,7 +172,7 @@ def follow(passes: int, iterations: int) -> tuple[Audio, dict[int, Audio], list[
             listener.start()
             render(hall.peer)
             block = hall.quiet()
-            hall.play(0)
+            first = int(str(hall.play(0)[1]))
             loop = round(BEATS * 60 / BPM * RATE_HZ)
             hall.heard.wait(2 * loop)
             for beat in np.arange(0, BEATS, 0.01):
@@ -187,7 +185,7 @@ def follow(passes: int, iterations: int) -> tuple[Audio, dict[int, Audio], list[
                 number: soundfile.read(path, dtype="float32")[0] for number, path in takes.items()
             }
             audio = hall.heard.audio(block)
-    return audio[launch_of(audio, read[min(read)]) :], read, curve
+    return audio[launch_of(audio, read[first]) :], read, curve
 
 
 def render(peer: Peer) -> None:

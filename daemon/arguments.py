@@ -82,7 +82,9 @@ def shortest(value: float) -> float:
     packed = struct.pack("<f", value) if abs(value) < _FLOAT32_MAX else b""
     if not packed or struct.unpack("<f", packed)[0] != value:
         return float(value)
-    texts = (f"{value:.{digits}g}" for digits in range(1, 10))
+    # What was typed has few digits, what a fader sends has all of them: one look tells which.
+    few = struct.pack("<f", float(f"{value:.6g}")) == packed
+    texts = (f"{value:.{digits}g}" for digits in (range(1, 7) if few else range(7, 10)))
     return next(float(text) for text in texts if struct.pack("<f", float(text)) == packed)
 
 

@@ -1,12 +1,14 @@
 """Datagrams between the socket and the dispatcher: a bounded queue that counts what it drops."""
 
 import asyncio
+import time
 from collections import deque
 
 from daemon.clients import Address
 from daemon.protocol import COMMANDS
 
 CAPACITY_BYTES = 2**24
+LATE_S = 0.1
 # How the datagrams of each stream begin, and where their type tags end if nothing wants an answer.
 _STREAMS = tuple(
     (f"{command.address}\0".encode(), len(command.address) // 4 * 4 + 4 + 1 + len(command.args))
@@ -20,8 +22,9 @@ _HEAD_BYTES = 32
 class Mailbox:
     """First in, first out. Owned by the event loop; `put` never waits, a full box drops.
 
-    Once it is half full, a stream waits with its newest value alone: what cannot be carried out in
-    time costs values that newer ones have overtaken, and no other command.
+    Once the oldest has waited for LATE_S, or the box is half full, a stream waits with its newest
+    value alone: what cannot be carried out in time costs values that newer ones have overtaken, and
+    neither another command nor that command's time.
     """
 
     def __init__(self, capacity_datagrams: int) -> None:
@@ -37,7 +40,7 @@ class Mailbox:
         """Keep a datagram, or count it as dropped."""
         letter = _Letter(datagram, source)
         is_stream = _is_stream(datagram)
-        if is_stream and self._is_half_full():
+        if is_stream and self._is_behind(letter.at_s):
             waiting = self._newest.get(letter.stream)
             if waiting and len(datagram) == len(waiting.datagram):
                 waiting.datagram = datagram
@@ -63,8 +66,10 @@ class Mailbox:
         self._bytes -= len(letter.datagram)
         return letter.datagram, letter.source
 
-    def _is_half_full(self) -> bool:
-        return 2 * len(self._items) >= self._capacity or 2 * self._bytes >= CAPACITY_BYTES
+    def _is_behind(self, now_s: float) -> bool:
+        late = bool(self._items) and now_s - self._items[0].at_s > LATE_S
+        full = 2 * len(self._items) >= self._capacity or 2 * self._bytes >= CAPACITY_BYTES
+        return late or full
 
 
 def _is_stream(datagram: bytes) -> bool:
@@ -74,10 +79,10 @@ def _is_stream(datagram: bytes) -> bool:
 
 
 class _Letter:
-    __slots__ = ("datagram", "source")
+    __slots__ = ("at_s", "datagram", "source")
 
     def __init__(self, datagram: bytes, source: Address) -> None:
-        self.datagram, self.source = datagram, source
+        self.datagram, self.source, self.at_s = datagram, source, time.monotonic()
 
     @property
     def stream(self) -> tuple[Address, bytes]:

@@ -1,12 +1,13 @@
 """A box that is full drops and counts; a stream makes room before anything else is lost."""
 
 import asyncio
+import time
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.guard import BLOB_BYTES
-from daemon.mailbox import CAPACITY_BYTES, Mailbox
+from daemon.mailbox import CAPACITY_BYTES, LATE_S, Mailbox
 from tests.daemon_office import OTHER, SENDER
 from tests.osc_bytes import message
 
@@ -57,6 +58,19 @@ def test_a_flood_of_one_stream_loses_no_command_and_not_its_last_value(
     assert box.dropped == 0
     assert [each for each in found if each.startswith(b"/ditto/ping")] == asked
     assert [each for each in found if each.startswith(b"/ditto/a")][-1] == value(values - 1)
+
+
+def test_a_burst_is_kept_whole_but_a_stream_that_is_late_is_not() -> None:
+    box = Mailbox(10_000)
+    for number in range(1000):
+        box.put(value(number % 80), SENDER)
+    assert len(contents(box)) == 1000
+    box = Mailbox(10_000)
+    box.put(value(1), SENDER)
+    time.sleep(1.1 * LATE_S)
+    for number in range(2, 60):
+        box.put(value(number), SENDER)
+    assert contents(box) == [value(59)]
 
 
 def test_half_full_each_slot_and_client_keeps_its_own_newest() -> None:
