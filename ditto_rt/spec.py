@@ -23,9 +23,9 @@ from ditto_rt.tags import GENRES, MOODS
 
 RegionMode = Literal["outpaint", "inpaint", "loop", "vary", "continue"]
 Sampler = Literal["ddim", "dpmpp_2m", "ddpm"]
-Optimiser = Literal["lbfgs", "adam"]
+Optimiser = Literal["adam", "lbfgs"]
 # Rates that were measured to be quick and steady (docs/results.md).
-RATES: Mapping[str, float] = {"lbfgs": 0.2, "adam": 0.05}
+RATES: Mapping[str, float] = {"adam": 0.05, "lbfgs": 0.2}
 
 
 def _within(name: str, allowed: Range) -> AfterValidator:
@@ -150,7 +150,7 @@ class Quality(_Frozen):
     search_steps: Annotated[int, _within("search_steps", limits.STEPS)] = 2
     iterations: Annotated[int, _within("iterations", limits.ITERATIONS)] | None = None
     guidance: Annotated[float, _within("guidance", limits.GUIDANCE)] = 2.0
-    optimiser: Optimiser = "lbfgs"
+    optimiser: Optimiser = "adam"
     learning_rate: Annotated[float, _within("learning_rate", limits.LEARNING_RATE)] = 0.0
     sampler: Sampler = "ddim"
 

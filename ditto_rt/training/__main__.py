@@ -96,6 +96,7 @@ def report(clips: int = 32, threads: Threads = 2, device: Device = "auto") -> No
     model = builtin.load(choose(device))
     shown = held_out.held_out(clips)
     console.print("velocity error by time", held_out.denoiser_figures(model, shown))
+    console.print("distance to 20 steps", held_out.step_figures(model, shown))
 
 
 @app.command()

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor
 
 from ditto_rt.builtin import Builtin
+from ditto_rt.sampling import guided, sample
+from ditto_rt.schedule import times
+from ditto_rt.spec import Quality
 from ditto_rt.tags import Tags
 from ditto_rt.training.corpus import HELD_OUT_SEEDS, Clip, make_clip
 
@@ -45,3 +48,25 @@ def denoiser_figures(model: Builtin, clips: Sequence[Clip]) -> dict[float, float
             error = (made - x0_BCHW).square().mean() / angle.sin().square()
             found[t].append(float(error))
     return {t: statistics.mean(errors) for t, errors in found.items()}
+
+
+@torch.inference_mode()
+def step_figures(model: Builtin, clips: Sequence[Clip]) -> dict[str, float]:
+    """Return how far few-step samples end from those of 20 steps, from the same noise and tags.
+
+    Squared distance over the variance of the latter; and that of another noise, as a measure.
+    """
+    found: dict[str, list[float]] = {}
+    for number, clip in enumerate(clips):
+        shape = (1, *model.latent_shape(len(clip.audio_N)))
+        generator = torch.Generator().manual_seed(number)
+        noise, other = (torch.randn(shape, generator=generator).to(model.device) for _ in range(2))
+        cond = model.condition(Tags(clip.genre, clip.mood), clip.tempo_bpm, 0.0, shape[-1])
+        denoise = guided(model, cond, Quality().guidance)
+        made = {f"{n} steps": sample(denoise, noise, times(n)) for n in (20, 4, 2, 1)}
+        made["another noise"] = sample(denoise, other, times(20))
+        full = made.pop("20 steps")
+        for name, x_0 in made.items():
+            far = (x_0 - full).square().mean() / full.var()
+            found.setdefault(name, []).append(float(far))
+    return {name: statistics.mean(figures) for name, figures in found.items()}

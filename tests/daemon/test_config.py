@@ -72,7 +72,7 @@ def test_settings_reach_the_quality(tmp_path: Path) -> None:
         ("[audio]\nrate_hz = 1", "audio.rate_hz is 1; allowed: 8000 to 192000 Hz"),
         ("[engine]\ndevice = 'tpu'", "engine.device is 'tpu'; allowed: 'auto', 'cuda', "),
         ("[render]\nguidance = 0.5", "render.guidance is 0.5; allowed: 1 to 4"),
-        ("[render]\noptimiser = 'sgd'", "render.optimiser is 'sgd'; allowed: 'lbfgs' or 'adam'"),
+        ("[render]\noptimiser = 'sgd'", "render.optimiser is 'sgd'; allowed: 'adam' or 'lbfgs'"),
         ("[render]\niterations = -2", "render.iterations is -2; allowed: -1 to 1000"),
         ("[paths]\nroots = [1]", "paths.roots.0 is 1; allowed: a valid string"),
         ("[paths]\ntakes_folder = '/" + "x" * 900 + "'", "paths.takes_folder is longer than 800"),
