@@ -73,6 +73,7 @@ class Desk:
         self.deadlines = {"kept": 0, "missed": 0}
         self._first, self._settled = FirstVersions(), False
         self._engine = "loading"
+        self.why = ""
         self._trouble = Refusal("no_model", "")
         self._starts = 0
 
@@ -328,7 +329,7 @@ class Desk:
 
     def _change(self, state: str, text: str = "") -> None:
         if state != self._engine:
-            self._engine = state
+            self._engine, self.why = state, text
             self._announce(state, text)
 
     def _announce(self, state: str, text: str) -> None:

@@ -25,6 +25,7 @@ from ditto_rt.spec import (
 Array = NDArray[np.float64]
 HOP_S = 0.01
 SMOOTH_S = 1.0
+LEVEL_PARTS = 48
 MIDDLE_C_HZ = 261.2
 
 
@@ -54,7 +55,9 @@ def intensity(
     mse = float(np.mean((made_F - target_F) ** 2))
     flat = np.std(target_F) < 1e-6 or np.std(made_F) < 1e-6
     correlation = 0.0 if flat else float(np.corrcoef(made_F, target_F)[0, 1])
-    return IntensityReport(mse_db2=mse, correlation=correlation)
+    middle = (np.arange(LEVEL_PARTS) * 2 + 1) * len(made_F) // (2 * LEVEL_PARTS)
+    level_db = tuple(round(float(db), 1) for db in made_F[middle])
+    return IntensityReport(mse_db2=mse, correlation=correlation, level_db=level_db)
 
 
 def melody(audio_N: NDArray[np.float32], rate_hz: int, asked: Melody, bpm: float) -> MelodyReport:

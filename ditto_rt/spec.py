@@ -194,10 +194,15 @@ class Job(_Frozen):
 
 
 class IntensityReport(_Frozen):
-    """How closely the loudness curve was met (both from the rendered file)."""
+    """How closely the loudness curve was met, from the rendered file.
+
+    level_db: how loud the take is in the middle of each of so many equal parts of it, smoothed as
+    for the figures; empty in reports from before there was one.
+    """
 
     mse_db2: Measured
     correlation: Measured
+    level_db: tuple[Measured, ...] = ()
 
 
 class MelodyReport(_Frozen):

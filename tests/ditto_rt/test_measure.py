@@ -18,6 +18,10 @@ def test_a_noise_drawn_along_a_curve_follows_it() -> None:
     audio_N = (noise_N * 10 ** (level_db / 20)).astype(np.float32)
     found = measure.intensity(audio_N, RATE_HZ, _curve((0, -40), (8, -20)), 120)
     assert found.mse_db2 < 0.5 and found.correlation > 0.99
+    middle = (np.arange(48) + 0.5) / 48
+    # The first and the last half second lean on what is beyond the ends.
+    far_db = np.abs(np.array(found.level_db) - np.interp(middle, [0, 1], [-40, -20]))
+    assert len(found.level_db) == 48 and np.max(far_db[6:-6]) < 1.0
     wrong = measure.intensity(audio_N, RATE_HZ, _curve((0, -20), (8, -40)), 120)
     assert wrong.mse_db2 > 50 and wrong.correlation < -0.99
 
