@@ -10,6 +10,7 @@ import os
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -36,7 +37,8 @@ class Died:
 class Language(Generic[OrderT, EventT]):
     """What a process is called and how it is spoken to.
 
-    `ready` is the event of one that works, `unready` of one that knows why it cannot.
+    `ready` is the event of one that works, `unready` of one that knows why it cannot. `opening`
+    is the first order; where there is one, a second process waits for it in reserve.
     """
 
     name: str
@@ -45,6 +47,15 @@ class Language(Generic[OrderT, EventT]):
     ready: type[EventT]
     unready: type[EventT]
     first_pause_s: float = FIRST_PAUSE_S
+    opening: OrderT | None = None
+
+
+@dataclass(frozen=True)
+class _Started:
+    """A process that was started, and who reads its events and its log."""
+
+    process: Process
+    followers: tuple[asyncio.Task[None], ...]
 
 
 log = logging.getLogger(__name__)
@@ -64,6 +75,7 @@ class Link(Generic[OrderT, EventT]):
         self._command = command
         self._on_event = on_event
         self._process: Process | None = None
+        self._reserve: asyncio.Task[_Started] | None = None
         self._stopping = False
         self._ready_s: float | None = None
         self._excused = False
@@ -102,6 +114,7 @@ class Link(Generic[OrderT, EventT]):
     async def stop(self, grace_s: float) -> None:
         """End the process: close its input, wait, and kill it where that does not help."""
         self._stopping = True
+        await self._drop_reserve()
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -121,6 +134,45 @@ class Link(Generic[OrderT, EventT]):
 
     async def _run_once(self) -> str:
         self.starts += 1
+        try:
+            started = await self._next()
+        except OSError as error:
+            return f"cannot be started: {error}"
+        process = self._process = started.process
+        if self._stopping:
+            self.kill()
+        elif self._language.opening is not None:
+            self.send(self._language.opening)
+        code = await process.wait()
+        # A grandchild may hold the pipes open; what the process itself wrote is there already.
+        _, late = await asyncio.wait(started.followers, timeout=LAST_WORDS_S)
+        for follower in late:
+            follower.cancel()
+        self._process = None
+        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+
+    async def _next(self) -> _Started:
+        """Return the process in reserve, or a new one. Raises OSError."""
+        reserve, self._reserve = self._reserve, None
+        if reserve is not None:
+            with suppress(OSError):
+                started = await reserve
+                if started.process.returncode is None:
+                    return started
+        return await self._start()
+
+    async def _drop_reserve(self) -> None:
+        reserve, self._reserve = self._reserve, None
+        if reserve is None:
+            return
+        with suppress(OSError):
+            process = (await reserve).process
+            if process.returncode is None:
+                # It holds nothing that could be left half done.
+                process.kill()
+            await process.wait()
+
+    async def _start(self) -> _Started:
         read_fd, write_fd = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -134,25 +186,19 @@ class Link(Generic[OrderT, EventT]):
                 # Ctrl-C in a terminal goes to the whole group; the process ends when it is told.
                 start_new_session=True,
             )
-        except OSError as error:
+        except OSError:
             os.close(read_fd)
-            return f"cannot be started: {error}"
+            raise
         finally:
             os.close(write_fd)
-        self._process = process
-        if self._stopping:
-            self.kill()
-        followers = [
-            asyncio.create_task(self._follow_events(process, read_fd)),
-            asyncio.create_task(_follow_log(self._language.name, process)),
-        ]
-        code = await process.wait()
-        # A grandchild may hold the pipes open; what the process itself wrote is there already.
-        _, late = await asyncio.wait(followers, timeout=LAST_WORDS_S)
-        for follower in late:
-            follower.cancel()
-        self._process = None
-        return f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        events = asyncio.create_task(self._follow_events(process, read_fd))
+        logged = asyncio.create_task(_follow_log(self._language.name, process))
+        return _Started(process, (events, logged))
+
+    def _on_ready(self) -> None:
+        self._ready_s, self._worked = time.monotonic(), True
+        if self._language.opening is not None and not self._stopping and self._reserve is None:
+            self._reserve = asyncio.create_task(self._start())
 
     async def _follow_events(self, process: Process, read_fd: int) -> None:
         reader = asyncio.StreamReader(limit=LINE_BYTES)
@@ -164,7 +210,7 @@ class Link(Generic[OrderT, EventT]):
                 while (line := await reader.readline()).endswith(b"\n"):
                     event = self._language.read(line)
                     if isinstance(event, self._language.ready):
-                        self._ready_s, self._worked = time.monotonic(), True
+                        self._on_ready()
                     self._excused |= isinstance(event, self._language.unready)
                     self._on_event(event)
             except ValueError:

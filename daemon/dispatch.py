@@ -29,6 +29,7 @@ EARLY_S = 0.05
 # So much sooner than the player must know it a scheduled batch is carried out.
 MARGIN_NS = 30_000_000
 KNOWN_CLIENTS = 64
+PLAY = "/ditto/play"
 LOG_PAUSE_S = 1.0
 STREAM_PAUSE_S = 0.2
 
@@ -127,7 +128,15 @@ class Dispatcher:
         except Refusal as refusal:
             for message in group:
                 self._refuse(Asker(targets, message.address), refusal.code, str(refusal))
+        else:
+            self._foresee(group)
         self._filed.set()
+
+    def _foresee(self, group: tuple[Message, ...]) -> None:
+        """Let the player read what is to be launched later, so that it is not read then."""
+        for message in group:
+            if message.address == PLAY and message.arguments:
+                self._office.stage.foresee(message.arguments[0])
 
     async def _message(
         self,

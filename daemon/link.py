@@ -37,6 +37,7 @@ class AudioLink(Link[audio_wire.Order, audio_wire.Event]):
             audio_wire.Opened,
             audio_wire.Silent,
             AUDIO_PAUSE_S,
+            audio_wire.Open(),
         )
         super().__init__(language, command, on_event)
 

@@ -7,6 +7,7 @@ frame and why is known here, so one that was killed is told all of it again and 
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -217,6 +218,12 @@ class Stage:
     def load(self, held: Held) -> None:
         """Let the player read a take that may be played soon."""
         self._order(Load(held.opened or held.path))
+
+    def foresee(self, slot: object) -> None:
+        """Let the player read what a launch of this slot would play; one with none is left."""
+        if isinstance(slot, int) and 0 <= slot < SLOTS:
+            with suppress(Refusal):
+                self.load(self.choice.held(slot))
 
     def put(self, slot: int, change: Change) -> None:
         """Plan a change, in place of all that was planned from its frame on."""

@@ -1,6 +1,7 @@
 """python -m daemon.audio EVENTS_FD DEVICE RATE_HZ BLOCK_FRAMES LOG_LEVEL: started by control."""
 
 import gc
+import importlib
 import logging
 import os
 import sys
@@ -9,6 +10,8 @@ import time
 from collections.abc import Iterable
 from queue import Empty, Queue
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import numpy as np
 
 from daemon.audio.device import NoDevice, Output, find, open_stream
 from daemon.audio.store import keep_compiled_code
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 REPORT_S, METER_S = 0.1, 1.0
 WAITING_ORDERS = 4096
 FAREWELL_S = 0.1
+# Whoever is needed now is told so before Python is up.
+NEEDED_S = 0.1
 NICENESS = -11
 NO_SLOT = -1
 
@@ -48,14 +53,15 @@ log = logging.getLogger(__name__)
 
 
 def main(events_fd: int, device: str, rate_hz: int, block_frames: int) -> int:
-    """Open the device, tell so, and play until standard input closes; return the exit code."""
-    _hurry()
+    """Open the device once told to, play until standard input closes; return the exit code."""
     orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     # From here on nothing that a library prints or reads can reach the two pipes.
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     inbox: Queue[Order] = Queue(WAITING_ORDERS)
     threading.Thread(target=_read, args=(orders, inbox), name="orders", daemon=True).start()
+    _wait(inbox)
+    _hurry()
     with os.fdopen(events_fd, "wb", buffering=0) as events:
         try:
             return _serve(inbox, events, find(device), rate_hz, block_frames)
@@ -64,10 +70,43 @@ def main(events_fd: int, device: str, rate_hz: int, block_frames: int) -> int:
             return 1
 
 
+def _wait(inbox: "Queue[Order]") -> None:
+    """Return when the device is to be opened; one in reserve loads meanwhile what takes long.
+
+    PortAudio is not loaded: it would be a client of JACK from then on, and know today's devices.
+    """
+    try:
+        inbox.get(timeout=NEEDED_S)
+    except Empty:
+        _load_compiled()
+        from daemon.audio.layout import COMMAND, allocate
+        from daemon.audio.mixing import push
+
+        # What is compiled is brought into memory by its first call.
+        scratch = allocate(1000, 1, 1)
+        push(scratch.state, scratch.ring, np.zeros(1, COMMAND))
+        log.debug("in reserve")
+        inbox.get()
+
+
+def _load_compiled() -> None:
+    """Load numba and what it compiled; half a second, so not where there is no device."""
+    keep_compiled_code()
+    # numba takes scipy in where it is, for what is not used here: a third of the time to be back.
+    sys.modules.setdefault("scipy", cast(Any, None))
+    importlib.import_module("daemon.audio.callback")
+    importlib.import_module("daemon.audio.voices")
+
+
 def _hurry() -> None:
     """Come before other programs, where the system lets us: threads made later inherit it."""
+    threads = [0]
+    if sys.platform == "linux":
+        # There it is each thread's own, and the reader runs already.
+        threads += [each.native_id for each in threading.enumerate() if each.native_id]
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        for thread in threads:
+            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
     except (AttributeError, OSError):
         log.debug("the system gives no priority to playing")
 
@@ -90,10 +129,7 @@ def _emit(events: BinaryIO, event: Event) -> None:
 def _serve(
     inbox: "Queue[Order]", events: BinaryIO, output: Output, rate_hz: int, block_frames: int
 ) -> int:
-    keep_compiled_code()
-    # numba takes scipy in where it is, for what is not used here: a third of the time to be back.
-    sys.modules.setdefault("scipy", cast(Any, None))
-    # numba takes half a second to load; where there is no device nobody waits for it.
+    _load_compiled()
     from daemon.audio.callback import fill
     from daemon.audio.layout import allocate
     from daemon.audio.voices import Voices

@@ -16,6 +16,11 @@ Points: TypeAlias = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
+class Open:
+    """Open the device: until this order a process is in reserve."""
+
+
+@dataclass(frozen=True)
 class Begin:
     """Start the stream so that `frame` is due at `at_ns` of the system's monotonic clock."""
 
@@ -156,11 +161,11 @@ class Trouble:
     text: str
 
 
-Order: TypeAlias = Begin | Load | Keep | Play | Stop | Hold | Gain | Aim | Panic
+Order: TypeAlias = Open | Begin | Load | Keep | Play | Stop | Hold | Gain | Aim | Panic
 Event: TypeAlias = Opened | Silent | Clock | Meter | Trouble
 
 _ORDERS = MappingProxyType(
-    {kind.__name__: kind for kind in (Begin, Load, Keep, Play, Stop, Hold, Gain, Aim, Panic)}
+    {kind.__name__: kind for kind in (Open, Begin, Load, Keep, Play, Stop, Hold, Gain, Aim, Panic)}
 )
 _EVENTS = MappingProxyType(
     {kind.__name__: kind for kind in (Opened, Silent, Clock, Meter, Trouble)}

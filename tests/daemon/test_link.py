@@ -7,9 +7,12 @@ import sys
 import textwrap
 from collections.abc import Callable
 
+import psutil
+
 from daemon import child
+from daemon.audio.wire import Opened
 from daemon.child import Died
-from daemon.link import EngineLink, LinkEvent
+from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent
 from daemon.wire import CancelOrder, Ready, Stopped
 
 ECHO = """
@@ -58,6 +61,47 @@ def test_orders_go_in_and_events_come_out_in_order() -> None:
     events = run(ECHO, use)
     assert events[0] == Ready(model="m", device="cpu")
     assert [event.id for event in events[1:] if isinstance(event, Stopped)] == list(range(50))
+
+
+IN_RESERVE = """
+    import json, os, sys
+    events = os.fdopen(int(sys.argv[1]), "wb", buffering=0)
+    def emit(name, **values):
+        events.write(json.dumps([name, values]).encode() + b"\\n")
+    for line in sys.stdin:
+        if json.loads(line)[0] == "Open":
+            emit("Opened", device=str(os.getpid()), rate_hz=48000, channels=2, latency_s=0.0)
+"""
+
+
+def test_the_player_in_reserve_takes_over_and_another_one_waits() -> None:
+    def children() -> set[int]:
+        return {child.pid for child in psutil.Process().children()}
+
+    async def main() -> tuple[list[AudioEvent], list[set[int]]]:
+        events: list[AudioEvent] = []
+        player = AudioLink(command(IN_RESERVE), events.append)
+        task = asyncio.create_task(player.keep_alive())
+        await until(lambda: len(events) == 1 and len(children()) == 2)
+        found = [children()]
+        assert player.pid
+        os.kill(player.pid, signal.SIGKILL)
+        await until(lambda: len(events) == 3 and len(children()) == 2)
+        found.append(children())
+        # A reserve that has died meanwhile is passed over.
+        (waits,) = found[1] - {player.pid}
+        os.kill(waits, signal.SIGKILL)
+        os.kill(player.pid, signal.SIGKILL)
+        await until(lambda: len(events) == 5 and len(children()) == 2)
+        await player.stop(1.0)
+        found.append(children())
+        await asyncio.gather(task)
+        return events, found
+
+    events, (before, after, left) = asyncio.run(main())
+    opened = [int(event.device) for event in events if isinstance(event, Opened)]
+    assert opened[1] in before and opened[1] in after and not {*after} & {opened[2]}
+    assert len(opened) == 3 and not left
 
 
 def test_a_killed_engine_is_told_and_started_again() -> None:

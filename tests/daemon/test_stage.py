@@ -22,9 +22,10 @@ from daemon.audio.wire import (
 )
 from daemon.child import Died
 from daemon.outbox import Asker
+from daemon.schedule import NTP_EPOCH_S
 from daemon.stage import LEAD_S
 from tests.daemon_office import RATE_HZ, SENDER, Bench
-from tests.osc_bytes import message
+from tests.osc_bytes import bundle, message
 
 BEAT = RATE_HZ // 2
 BLOCK = 512
@@ -63,6 +64,14 @@ def answer(bench: Bench, address: str, tags: str = "", *values: object) -> tuple
 
 def play(bench: Bench, quantum: float = 4.0) -> tuple[object, ...]:
     return answer(bench, "/ditto/play", "if", 3, quantum)
+
+
+def test_a_launch_that_a_bundle_announces_is_read_before_it_is_due(bench: Bench) -> None:
+    bench.office.schedule.is_on = True
+    tag = int((time.time() + NTP_EPOCH_S + 5) * 2**32).to_bytes(8, "big")
+    launches = [message("/ditto/play", "if", slot, 0.0) for slot in (3, 4, 99)]
+    assert bench.send(bundle(*launches, tag=tag)) == []
+    assert bench.played == [Load(str(bench.desk.takes.sound(3, 1)))]
 
 
 def test_a_launch_says_its_beat_and_is_planned_there(bench: Bench) -> None:
