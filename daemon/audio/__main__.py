@@ -25,6 +25,7 @@ from daemon.audio.wire import (
     Keep,
     Load,
     Meter,
+    Open,
     Opened,
     Order,
     Panic,
@@ -85,8 +86,9 @@ def _wait(inbox: "Queue[Order]") -> None:
         # What is compiled is brought into memory by its first call.
         scratch = allocate(1000, 1, 1)
         push(scratch.state, scratch.ring, np.zeros(1, COMMAND))
-        log.debug("in reserve")
-        inbox.get()
+        # Where the control process is gone instead, the reader ends this one.
+        while not isinstance(inbox.get(), Open):
+            pass
 
 
 def _load_compiled() -> None:
