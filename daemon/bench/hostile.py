@@ -64,6 +64,8 @@ OTHERS = tuple(
     if command.address not in LEFT_OUT
     and not any(command.address.encode() in packet for packet in GOOD)
 )
+# A curve that is set or forgotten is heard at once: the player rides the gain towards it.
+_HEARD = ("/ditto/slot/intensity", "/ditto/slot/clear")
 _HARMLESS = ("/ditto/slot/", "/ditto/cancel", "/ditto/scene/save", "/ditto/scene/delete")
 _ANSWERED = ("ping", "version", "status", "help", "sync", "audio", "scene/list")
 
@@ -99,7 +101,8 @@ def _is_heard(sent: guard.Message) -> bool:
     except guard.OscError:
         return False
     for name in names:
-        if name.startswith(_HARMLESS) or name.removeprefix("/ditto/") in _ANSWERED:
+        is_harmless = name.startswith(_HARMLESS) and name not in _HEARD
+        if is_harmless or name.removeprefix("/ditto/") in _ANSWERED:
             continue
         try:
             read_call(COMMANDS[name], sent.arguments)

@@ -49,6 +49,9 @@ def test_what_would_be_heard_is_known() -> None:
     assert is_heard(message("/ditto/panic"))
     assert is_heard(bundle(message("/ditto/ping"), message("/ditto/play", "if", 3, 1.0)))
     assert is_heard(message("/ditto/{gain,play}", "if", 3, 1.0))
+    assert is_heard(message("/ditto/slot/intensity", "iff", 0, 0.0, -30.0)), "the player rides"
+    assert is_heard(message("/ditto/slot/clear", "is", 0, "all"))
+    assert not is_heard(message("/ditto/slot/intensity", "iff", 99, 0.0, -30.0))
     assert not is_heard(message("/ditto/play", "i", 99))
     assert not is_heard(message("/ditto/slot/seed", "ii", 0, 1))
     assert not is_heard(b"/broken")
