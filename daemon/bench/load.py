@@ -85,7 +85,8 @@ class Load:
                 number,
             ]:
                 pass
-            self.counts["takes" if reply[0] == "/ditto/done" else "renders that failed"] += 1
+            made = reply[0] == "/ditto/done"
+            self.counts["takes" if made else f"renders that failed ({reply[1][2]})"] += 1
 
     def _play(self, peer: Peer, chance: random.Random) -> None:
         scenes = 0
