@@ -88,6 +88,12 @@ def metrics(hall: Hall) -> dict[str, float]:
     return {name: float(value) for name, value in pairs}
 
 
+def lost(port: int) -> int:
+    """Return how many datagrams the system had no room for, of those for a port (Linux tells)."""
+    rows = (line.split() for line in Path("/proc/net/udp").read_text().splitlines()[1:])
+    return sum(int(row[-1]) for row in rows if int(row[1].split(":")[1], 16) == port)
+
+
 def flooded(seconds: float, rate: int) -> dict[str, str]:
     """Play for so long, with so many automation messages a second; return a column of figures."""
     flood = Flood()
@@ -106,10 +112,11 @@ def flooded(seconds: float, rate: int) -> dict[str, str]:
         # Answered after all that came before it.
         hall.peer.ask("/ditto/sync", 1)
         status, found = hall.daemon.status(), metrics(hall)
+        overflown = lost(hall.daemon.osc_port)
     asked = next(slot["asked"] for slot in status["slots"] if slot["slot"] == 0)
     points = {p["beat"]: p["db"] for p in asked.get("intensity", {}).get("points", [])}
     carried = found.get(f'ditto_osc_messages_total{{command="{ADDRESS}"}}', 0)
-    p50, p99 = np.percentile(flood.answers_ms, [50, 99])
+    p50, p99, longest = np.percentile(flood.answers_ms, [50, 99, 100])
     callback = (
         found[f'ditto_audio_callback_quantile_seconds{{quantile="{q}"}}'] for q in ("0.5", "0.99")
     )
@@ -117,8 +124,8 @@ def flooded(seconds: float, rate: int) -> dict[str, str]:
         "automation sent, carried out": f"{flood.sent}, {carried:.0f}",
         "the last value counts": str(points.get(LAST_BEAT) == LAST_DB) if rate else "",
         "discrete commands asked, answered wrongly or not": f"{flood.asked}, {flood.wrong}",
-        "command to answer, p50 and p99": f"{p50:.1f} and {p99:.1f} ms",
-        "datagrams dropped": f"{status['dropped']}",
+        "command to answer, p50, p99, longest": f"{p50:.1f}, {p99:.1f}, {longest:.1f} ms",
+        "datagrams dropped, by the system too": f"{status['dropped']}, {overflown}",
         "callback, p50 and p99": "{:.3f} and {:.3f} ms".format(*(1e3 * each for each in callback)),
         "underruns told by PortAudio": f"{status['audio']['underruns']}",
     }
