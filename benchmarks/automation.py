@@ -109,8 +109,9 @@ def flooded(seconds: float, rate: int) -> dict[str, str]:
         ask_beside(hall.daemon.peer(), flood, time.monotonic() + seconds)
         if rate:
             sender.join()
-        # Answered after all that came before it.
-        hall.peer.ask("/ditto/sync", 1)
+        # Answered after all that came before it; this client hears the answers of others, too.
+        hall.peer.send("/ditto/sync", 1)
+        hall.peer.until("/ditto/synced")
         status, found = hall.daemon.status(), metrics(hall)
         overflown = lost(hall.daemon.osc_port)
     asked = next(slot["asked"] for slot in status["slots"] if slot["slot"] == 0)
