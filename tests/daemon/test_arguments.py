@@ -114,7 +114,7 @@ def test_each_refusal_has_its_sentence(
 
 def test_other_kinds_of_refusal() -> None:
     cases = [
-        (("/ditto/slot/tags", 0, 5), "text is 5; allowed: text"),
+        (("/ditto/slot/tags", 0, None), "text is nil; allowed: text"),
         (("/ditto/slot/clear", 0, "volume"), "control is 'volume'; allowed: region, intensity,"),
         (("/ditto/slot/clear", 0, 1), "control is 1; allowed: text, one of region,"),
         (("/ditto/slot/intensity", 0, 0.0, -30.0, 8.0, -200.0), "db 2 is -200; allowed: -80 to 0"),

@@ -37,7 +37,7 @@ def source(model: Builtin, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job(source: Path, mode: str = "continue", seed: int = 2) -> Job:
     region = Region(path=str(source), start_s=0, end_s=END / RATE_HZ, mode=mode)  # type: ignore[arg-type]
-    return Job(genre="techno", bpm=120, beats=8, seed=seed, region=region, quality=Quality(steps=4))
+    return Job(genre="techno", bpm=120, beats=8, seed=seed, region=region, quality=Quality(steps=4, search_steps=4))
 
 
 def mel_db(audio: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_what_leads_into_it_is_the_end_of_what_it_continues(model: Builtin, sour
         # The model gives what it was given within some dB; music elsewhere is further away.
         off = np.abs(mel_db(each.open_N[:LEAD]) - mel_db(end)).mean()
         elsewhere = np.abs(mel_db(each.open_N[-LEAD:]) - mel_db(end)).mean()
-        assert off < 5.0 and off < elsewhere, (off, elsewhere)
+        assert off < 7.0 and off < 0.75 * elsewhere, (off, elsewhere)
         assert np.vdot(each.open_N[:LEAD], end) > 0, "in phase"
     assert np.abs(take.audio_N - other.audio_N).max() > 0.01
 
@@ -91,7 +91,7 @@ def test_its_end_is_its_own_in_one_form_and_closed_in_the_other(
 def test_holding_keeps_what_is_known_and_lets_gradients_through_the_rest() -> None:
     known, mask = torch.full((1, 1, 1, 4), 5.0), torch.tensor([1.0, 1.0, 0.0, 0.0])
     x = torch.ones(1, 1, 1, 4, requires_grad=True)
-    held = holding(lambda x, t: 2 * x, known, mask)(x, torch.tensor(0.5))
+    held = holding(lambda x, t, s: 2 * x, known, mask)(x, torch.tensor(0.5), torch.tensor(0.0))
     assert held.tolist() == [[[[5.0, 5.0, 2.0, 2.0]]]]
     held.sum().backward()
     assert x.grad is not None and x.grad.tolist() == [[[[0.0, 0.0, 2.0, 2.0]]]]

@@ -36,7 +36,7 @@ def _latent(seed: int = 0, clips: int = 1) -> Tensor:
 
 def _generate(x_T: Tensor) -> Tensor:
     grid = times(4, dtype=torch.float64)
-    return sample(lambda x, t: torch.tanh(alpha(t) * x), x_T, grid, checkpointed=True)
+    return sample(lambda x, t, s: torch.tanh(alpha(t) * x), x_T, grid, checkpointed=True)
 
 
 def _level(x_0: Tensor) -> Mapping[str, Tensor]:

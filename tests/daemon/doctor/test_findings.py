@@ -30,7 +30,7 @@ def test_a_slow_search_names_settings_that_fit() -> None:
     assert search.level == "bad" and "13.5 s" in search.text
     assert "render.iterations = 14" in search.change
     assert slow.rest_s + 14 * slow.iteration_s <= LOOP_S < slow.rest_s + 15 * slow.iteration_s
-    assert "render.search_steps = 2 would take about 7.2 s" in search.change
+    assert "render.search_steps = 1 would take about 7.2 s" in search.change
     assert "2 passes ahead" in search.change
     mended = Config(render=Render(iterations=14))
     assert of_engine(slow, mended, 4)[-1].level == "good"
