@@ -45,7 +45,11 @@ def follow(
     return transport, errors
 
 
-@given(st.floats(-0.05, 0.05, allow_subnormal=False), st.sampled_from([60, 120, 300]), st.integers(-100, 100))
+@given(
+    st.floats(-0.05, 0.05, allow_subnormal=False),
+    st.sampled_from([60, 120, 300]),
+    st.integers(-100, 100),
+)
 @settings(max_examples=20, deadline=None)
 def test_small_errors_are_slewed_away(off_s: float, bpm: int, drift_ppm: int) -> None:
     transport = Transport(RATE_HZ).with_bpm(bpm, 0)

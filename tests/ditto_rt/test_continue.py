@@ -37,7 +37,14 @@ def source(model: Builtin, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def job(source: Path, mode: str = "continue", seed: int = 2) -> Job:
     region = Region(path=str(source), start_s=0, end_s=END / RATE_HZ, mode=mode)  # type: ignore[arg-type]
-    return Job(genre="techno", bpm=120, beats=8, seed=seed, region=region, quality=Quality(steps=4, search_steps=4))
+    return Job(
+        genre="techno",
+        bpm=120,
+        beats=8,
+        seed=seed,
+        region=region,
+        quality=Quality(steps=4, search_steps=4),
+    )
 
 
 def mel_db(audio: np.ndarray) -> np.ndarray:
