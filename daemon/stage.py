@@ -383,7 +383,10 @@ class Stage:
             for change in plan.without_past(now).changes:
                 at = HERE_AND_NOW if change.at <= now else change.at
                 self._tell(slot, replace(change, at=at))
-        self._order(Keep(self._kept))
+        # A take of an earlier run would be read when it is due, and come late.
+        newest = (self._takes.last(slot) for slot in range(SLOTS))
+        paths = (str(self._takes.sound(take.slot, take.version)) for take in newest if take)
+        self._order(Keep((*self._kept, *paths)))
 
     def _on_trouble(self, slot: int, text: str) -> None:
         log.warning("%s", text)
