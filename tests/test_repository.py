@@ -118,15 +118,17 @@ def _command_line_help(*words: str) -> str:
 @pytest.mark.skipif("daemon.__main__" not in TREES, reason="there is no command line yet")
 def test_commands_in_the_documents_exist() -> None:
     named = {
-        (command, tuple(sorted(set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)))))
+        (command, below, tuple(sorted(set(re.findall(r"(?<!\S)--[a-z][a-z-]*", rest)))))
         for path in _documents()
         for line in _code(path.read_text("utf-8"))
-        for command, rest in re.findall(r"\bditto-rt ([a-z][a-z-]*)(.*)", line)
+        for command, below, rest in re.findall(r"\bditto-rt ([a-z][a-z-]*)(?: ([a-z]+))?(.*)", line)
     }
     assert named
     wrong = []
-    for command, options in sorted(named):
+    for command, below, options in sorted(named):
         shown = _command_line_help(command)
+        # The word behind it may be a command of its own, as in `cache list`, or an argument.
+        shown += _command_line_help(command, below) if below and options else ""
         wrong += [f"ditto-rt {command}"] * (not shown)
         wrong += [f"ditto-rt {command} {o}" for o in options if shown and o not in shown]
     assert wrong == []
