@@ -72,7 +72,7 @@ def peer(daemon: Daemon) -> Peer:
     return daemon.peer()
 
 
-def wait(peer: Peer, is_so: Callable[[list[Any]], bool], limit_s: float = 20.0) -> list[Any]:
+def wait(peer: Peer, is_so: Callable[[list[Any]], bool], limit_s: float = 60.0) -> list[Any]:
     until_s = time.monotonic() + limit_s
     while True:
         peer.send("/ditto/transport", 7)
@@ -125,7 +125,8 @@ def test_a_clock_that_falls_silent_is_told(peer: Peer, sequencer: Sequencer) -> 
     sequencer.tell("pause")
     values = wait(peer, lambda v: v[4] == "lost")
     assert "sends no clock any more; the transport runs on at" in values[7]
-    assert values[1] == pytest.approx(120.0, abs=1.0)
+    # JACK moves each clock to its blocks of 21 ms, a busy machine further.
+    assert values[1] == pytest.approx(120.0, abs=4.0)
     time.sleep(1.0)
     assert wait(peer, lambda _: True)[2] > values[2] + 1.0
     sequencer.tell("run")
