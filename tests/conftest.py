@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -23,3 +24,11 @@ def program() -> Callable[[str], str]:
         return path
 
     return find
+
+
+@pytest.fixture(autouse=True)
+def _smallest_numbers(request: pytest.FixtureRequest) -> None:
+    """Undo the model's flushing of denormal numbers where hypothesis draws them."""
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(request.function, "hypothesis"):
+        torch.set_flush_denormal(False)
