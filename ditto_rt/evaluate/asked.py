@@ -2,16 +2,18 @@
 
 import random
 from collections.abc import Callable
+from math import ceil
 
 import numpy as np
 
 from ditto_rt import spec
-from ditto_rt.tags import GENRES, MOODS
+from ditto_rt.tags import GENRES
 from ditto_rt.training.corpus import HELD_OUT_SEEDS
 from ditto_rt.training.corpus.plan import make_plan
 
 SECONDS = 6.0
-BEATS = 8.0
+# Where the breakpoints of a curve lie, as shares of the take.
+POINTS_AT = (0.0, 0.3, 0.6, 1.0)
 PATTERNS = ("AB", "ABA", "ABBA", "AABB", "ABAB", "ABAC")
 SCALE = (60, 62, 64, 65, 67, 69, 71, 72, 74, 76)
 # Those whose clips have drums in every bar.
@@ -32,25 +34,25 @@ def like_held_out(number: int, quality: spec.Quality) -> spec.Job:
     )
 
 
-def _intensity(draw: random.Random) -> dict[str, object]:
-    points = [spec.Point(beat=beat, db=draw.uniform(-30, -12)) for beat in (0, 2.5, 5, 8)]
+def _intensity(draw: random.Random, beats: float) -> dict[str, object]:
+    points = [spec.Point(beat=at * beats, db=draw.uniform(-30, -12)) for at in POINTS_AT]
     return {"intensity": spec.Intensity(points=tuple(points))}
 
 
-def _melody(draw: random.Random) -> dict[str, object]:
-    notes = [spec.Note(pitch=draw.choice(SCALE), beat=beat, beats=1) for beat in range(8)]
+def _melody(draw: random.Random, beats: float) -> dict[str, object]:
+    notes = [spec.Note(pitch=draw.choice(SCALE), beat=at, beats=1) for at in range(ceil(beats))]
     return {"melody": spec.Melody(notes=tuple(notes))}
 
 
-def _structure(draw: random.Random) -> dict[str, object]:
+def _structure(draw: random.Random, _beats: float) -> dict[str, object]:
     return {"structure": spec.Structure(pattern=draw.choice(PATTERNS))}
 
 
-def _loop(_draw: random.Random) -> dict[str, object]:
+def _loop(_draw: random.Random, _beats: float) -> dict[str, object]:
     return {"loop": spec.Loop(overlap_s=0.5)}
 
 
-CONTROLS: dict[str, Callable[[random.Random], dict[str, object]]] = {
+CONTROLS: dict[str, Callable[[random.Random, float], dict[str, object]]] = {
     "intensity": _intensity,
     "melody": _melody,
     "structure": _structure,
@@ -59,16 +61,11 @@ CONTROLS: dict[str, Callable[[random.Random], dict[str, object]]] = {
 
 
 def with_control(control: str, number: int, quality: spec.Quality) -> spec.Job:
-    """Return a job with random tags, tempo (90 to 150 BPM), seed and target, 8 beats long."""
-    draw = random.Random(f"{control} {number}")
-    return spec.Job.model_validate(
-        {
-            "genre": draw.choice(GENRES),
-            "mood": draw.choice(MOODS),
-            "bpm": round(draw.uniform(90, 150), 1),
-            "beats": BEATS,
-            "seed": draw.randrange(2**31),
-            "quality": quality,
-            **CONTROLS[control](draw),
-        }
-    )
+    """Return the job of a held-out clip with a random target.
+
+    Tags and tempo go together as in the corpus: at a tempo that its genre never has, a take is
+    heard as another genre with or without a control.
+    """
+    job = like_held_out(number, quality)
+    asked = CONTROLS[control](random.Random(f"{control} {number}"), job.beats)
+    return job.model_copy(update=asked)

@@ -15,7 +15,7 @@ from torch import Tensor
 from ditto_rt import schedule
 from ditto_rt.assemble import assemble
 from ditto_rt.builtin import Builtin
-from ditto_rt.evaluate.asked import SECONDS, with_control
+from ditto_rt.evaluate.asked import with_control
 from ditto_rt.layout import lay_out
 from ditto_rt.sampling import guided, sample
 from ditto_rt.spec import Quality
@@ -38,7 +38,6 @@ def _median_ms(call: Callable[[], object]) -> float:
 def speed_figures(model: Builtin) -> dict[str, float]:
     """Return medians for 6 s of audio, with the threads that torch is set to."""
     job = with_control("intensity", 0, Quality(search_steps=1))
-    job = job.model_copy(update={"beats": SECONDS * job.bpm / 60.0})
     layout = lay_out(job, model.sample_rate_hz, model.sample_rate_hz)
     shape = (1, *model.latent_shape(layout.total))
     with torch.inference_mode(False), torch.no_grad():
