@@ -24,10 +24,17 @@ run: $(VENV)/.stamp-run ## install what is missing and start the daemon (ARGS="-
 
 install: $(VENV)/.stamp-dev ## install everything that development needs
 
-# What listens to JACK keeps time, and has the machine to itself.
+# What listens to JACK keeps time, and has the machine to itself. Both parts run whatever the first
+# shows. Real clients on a busy machine may come late once: a failure gets one more try, and the
+# summary names it.
+RETRIES := --reruns 1
 test: $(VENV)/.stamp-dev ## run all tests on two cores (ARGS="-k osc" picks some)
-	@$(THREADS) $(BIN)/python -m pytest -q -n $(WORKERS) -m "not xdist_group" $(ARGS) || [ $$? -eq 5 ]
-	@$(THREADS) $(BIN)/python -m pytest -q -m xdist_group $(ARGS) || [ $$? -eq 5 ]
+	@failed=0; \
+	$(THREADS) $(BIN)/python -m pytest -q $(RETRIES) -n $(WORKERS) -m "not xdist_group" $(ARGS) \
+		|| [ $$? -eq 5 ] || failed=1; \
+	$(THREADS) $(BIN)/python -m pytest -q $(RETRIES) -m xdist_group $(ARGS) \
+		|| [ $$? -eq 5 ] || failed=1; \
+	exit $$failed
 
 lint: $(VENV)/.stamp-dev ## ruff and mypy, as .ci/run does
 	$(BIN)/ruff check .
