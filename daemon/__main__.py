@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from daemon import evaluation
+from daemon import evaluation, heap
 from daemon.bench import commands as bench_commands
 from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
@@ -46,6 +46,7 @@ def serve(config: _ConfigFile = None) -> None:
     """Start the daemon and stay until /ditto/quit, Ctrl-C or SIGTERM."""
     try:
         settings = load(config)
+        heap.settle()
         _log_to_terminal(settings.log.level)
         asyncio.run(_serve(settings))
     except (ConfigError, PortTaken) as error:

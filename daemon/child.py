@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from daemon import heap
+
 LINE_BYTES = 2**22
 FIRST_PAUSE_S = 0.25
 LONGEST_PAUSE_S = 30.0
@@ -230,6 +232,7 @@ def _environment() -> dict[str, str]:
     here = str(Path(__file__).resolve().parent.parent)
     there = os.environ.get("PYTHONPATH")
     return {
+        **heap.ENVIRONMENT,
         "OMP_WAIT_POLICY": "PASSIVE",
         **os.environ,
         "PYTHONPATH": os.pathsep.join([here, there] if there else [here]),

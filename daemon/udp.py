@@ -32,6 +32,8 @@ class Endpoint:
             self._socket.close()
             raise refused("udp", "osc", host, port, error) from error
         self.unsent = 0
+        # One buffer for all: a fresh one of 64 KiB for each datagram leaves holes in the heap.
+        self._buffer = bytearray(DATAGRAM_BYTES)
 
     def open(self, mailbox: Mailbox) -> None:
         """Begin to fill the mailbox, on the running event loop."""
@@ -55,10 +57,10 @@ class Endpoint:
     def _receive(self, mailbox: Mailbox) -> None:
         for _ in range(TURN_DATAGRAMS):
             try:
-                datagram, source = self._socket.recvfrom(DATAGRAM_BYTES)
+                length, source = self._socket.recvfrom_into(self._buffer)
             except BlockingIOError:
                 return
             except OSError:
                 # Some systems report here that an earlier reply found no listener.
                 continue
-            mailbox.put(datagram, source)
+            mailbox.put(bytes(memoryview(self._buffer)[:length]), source)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
+from daemon import heap
 from daemon.audio.device import NoDevice, Output, find, open_stream
 from daemon.audio.store import keep_compiled_code
 from daemon.audio.wire import (
@@ -55,6 +56,7 @@ log = logging.getLogger(__name__)
 
 def main(events_fd: int, device: str, rate_hz: int, block_frames: int) -> int:
     """Open the device once told to, play until standard input closes; return the exit code."""
+    heap.settle()
     orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     # From here on nothing that a library prints or reads can reach the two pipes.
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())

@@ -140,6 +140,8 @@ class Voices:
         self._wanted: dict[int, Points] = {}
         self._moved_db: dict[tuple[int, int], float] = {}
         self._command = np.zeros(1, COMMAND)
+        # So many frames of each of the slot's voices are in memory.
+        self._ready_S = [0] * SLOTS
 
     def rides_db(self) -> tuple[float, ...]:
         """Return for each slot how much its newest take is moved where it is moved most."""
@@ -183,6 +185,21 @@ class Voices:
         )
         self._claimed_SV[order.slot, voice] = self._memory.state["tail"][0]
         self._open[order.slot] = voice
+        self._make_ready(order.slot, length + 2 * lead)
+
+    def _make_ready(self, slot: int, frames: int) -> None:
+        """Bring the slot's other voices into memory, once this one sounds.
+
+        So the next launch waits for no page of the system's, and the slot takes its memory at
+        its first launch and not when four takes happen to sound at once. None of them was ever
+        longer than what was ready, so nothing that sounds lies there.
+        """
+        ready = self._ready_S[slot]
+        if frames > ready:
+            for voice in range(VOICES):
+                if voice != self._open[slot]:
+                    self._memory.takes_SVN[slot, voice, ready:frames] = 0
+            self._ready_S[slot] = frames
 
     def stop(self, order: Stop) -> None:
         """Make the slot silent from a frame on."""

@@ -86,14 +86,23 @@ def hostile(seed: int, silent: bool = False) -> Iterator[bytes]:
 
 def is_heard(packet: bytes) -> bool:
     """Return whether a packet holds a command that would change what sounds, in good order."""
+    return _has(packet, _HARMLESS)
+
+
+def is_obeyed(packet: bytes) -> bool:
+    """Return whether a packet holds a command in good order that changes anything at all."""
+    return _has(packet, ())
+
+
+def _has(packet: bytes, harmless: tuple[str, ...]) -> bool:
     try:
         messages = guard.read(packet).messages
     except guard.OscError:
         return False
-    return any(_is_heard(each) for each in messages)
+    return any(_does(each, harmless) for each in messages)
 
 
-def _is_heard(sent: guard.Message) -> bool:
+def _does(sent: guard.Message, harmless: tuple[str, ...]) -> bool:
     try:
         names = (
             [sent.address] if sent.address in COMMANDS else pattern.matching(sent.address, COMMANDS)
@@ -101,7 +110,7 @@ def _is_heard(sent: guard.Message) -> bool:
     except guard.OscError:
         return False
     for name in names:
-        is_harmless = name.startswith(_HARMLESS) and name not in _HEARD
+        is_harmless = name.startswith(harmless) and name not in _HEARD
         if is_harmless or name.removeprefix("/ditto/") in _ANSWERED:
             continue
         try:

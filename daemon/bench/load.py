@@ -12,14 +12,16 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daemon.bench.hostile import hostile
-from daemon.bench.process import Daemon, Peer
+from daemon.bench.hostile import hostile, is_obeyed
+from daemon.bench.process import Daemon, Peer, Reply
 
 RENDERED = range(4)
 PLAYED = range(4, 8)
+MELODIC, FORMED = 2, 3
 HOSTILE_BURST, HOSTILE_PAUSE_S = 20, 0.1
 PLAY_PAUSE_S, CLIENT_PAUSE_S, PAGE_PAUSE_S = 0.7, 0.5, 2.0
-SCENES = 4
+SCENES, SCENE_EVERY = 4, 24
+RECALLS = "recalls asked"
 ANSWER_S = 20.0
 AUTOMATION_PER_S = 100
 
@@ -79,20 +81,37 @@ class Load:
             peer.ask("/ditto/slot/seed", slot, chance.randrange(2**31))
             levels = [float(chance.randrange(-36, -6)) for _ in range(2)]
             peer.ask("/ditto/slot/intensity", slot, 0.0, levels[0], 4.0, levels[1])
+            if slot == MELODIC:
+                peer.ask("/ditto/slot/melody", slot, chance.randrange(48, 72), 0.0, 4.0)
+            if slot == FORMED:
+                peer.ask("/ditto/slot/structure", slot, "AB")
+            recalls = self.counts[RECALLS]
             peer.send("/ditto/render", slot, number)
             while (reply := peer.until("/ditto/done", "/ditto/fail", limit_s=120)[-1])[1][:2] != [
                 "/ditto/render",
                 number,
             ]:
                 pass
-            made = reply[0] == "/ditto/done"
-            self.counts["takes" if made else f"renders that failed ({reply[1][2]})"] += 1
+            self._note(reply, self.counts[RECALLS] > recalls)
+
+    def _note(self, reply: Reply, recalled: bool) -> None:
+        """Count how a render ended: a failure is a trouble, where no scene cancelled it."""
+        if reply[0] == "/ditto/done":
+            self.counts["takes"] += 1
+        elif recalled and reply[1][2] == "cancelled":
+            self.counts["renders cancelled by a recall"] += 1
+        else:
+            self.troubles.append(f"a render failed: {reply[1]}"[:300])
 
     def _play(self, peer: Peer, chance: random.Random) -> None:
         scenes = 0
-        while not self._stop.wait(PLAY_PAUSE_S):
+        for number in itertools.count(1):
+            if self._stop.wait(PLAY_PAUSE_S):
+                return
             slot = chance.choice([*RENDERED, *PLAYED])
-            kind = chance.choice(["play", "play", "stop", "gain", "rollback", "scene"])
+            kind = chance.choice(["play", "play", "stop", "gain", "rollback"])
+            if number % SCENE_EVERY == 0:
+                kind = "scene"
             match kind:
                 case "gain":
                     reply = peer.ask("/ditto/gain", slot, chance.uniform(-30, 0), limit_s=ANSWER_S)
@@ -103,6 +122,8 @@ class Load:
                     reply = peer.ask("/ditto/scene/save", f"soak {scenes}", limit_s=ANSWER_S)
                 case "scene":
                     name = f"soak {chance.randrange(SCENES) + 1}"
+                    # Before it is asked: what it cancels may be told to another thread at once.
+                    self.counts[RECALLS] += 1
                     reply = peer.ask("/ditto/scene/recall", name, limit_s=ANSWER_S)
                 case _:
                     reply = peer.ask(f"/ditto/{kind}", slot, 1.0, limit_s=ANSWER_S)
@@ -117,7 +138,9 @@ class Load:
                 peer.drain()
 
     def _knock(self, peer: Peer, chance: random.Random) -> None:
-        packets = hostile(chance.randrange(2**31), silent=True)
+        # One in good order may be a /ditto/cancel of what another thread of this set waits for.
+        damaged = hostile(chance.randrange(2**31), silent=True)
+        packets = (packet for packet in damaged if not is_obeyed(packet))
         while not self._stop.wait(HOSTILE_PAUSE_S):
             for packet in itertools.islice(packets, HOSTILE_BURST):
                 peer.raw(packet)

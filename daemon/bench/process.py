@@ -121,13 +121,19 @@ class Daemon:
             assert time.monotonic() < until_s, reply
             time.sleep(0.1)
 
-    def child(self, module: str) -> int:
-        """Return the process that runs a module for this daemon, found from outside."""
+    def child(self, module: str, number: int = 0) -> int:
+        """Return the process that runs a module for this daemon, found from outside.
+
+        number: of those that run it, the oldest is 0; the one in reserve is younger.
+        """
+        found = []
         for child in psutil.Process(self.process.pid).children():
             with suppress(psutil.NoSuchProcess):
                 if module in child.cmdline():
-                    return int(child.pid)
-        raise LookupError(f"no process runs {module}")
+                    found.append((child.create_time(), int(child.pid)))
+        if number >= len(found):
+            raise LookupError(f"no process runs {module}")
+        return sorted(found)[number][1]
 
     def engine_pid(self) -> int:
         """Return the process id of the engine."""

@@ -87,13 +87,23 @@ def stage(folder: Path) -> Iterator[tuple[Daemon, bool]]:
         yield daemon, plays
 
 
+def _pid(daemon: Daemon, name: str) -> int:
+    if name == "control":
+        return daemon.process.pid
+    return (
+        daemon.child("daemon.engine")
+        if name == "engine"
+        else daemon.child("daemon.audio", int(name == "reserve"))
+    )
+
+
 def look(daemon: Daemon, plays: bool, at_s: float) -> list[Sample]:
     """Return how large each process is now."""
     underruns = int(daemon.status()["audio"]["underruns"])
     found = []
-    for name in ("control", "engine", *(["audio"] if plays else [])):
+    for name in ("control", "engine", *(["audio", "reserve"] if plays else [])):
         try:
-            pid = daemon.process.pid if name == "control" else daemon.child(f"daemon.{name}")
+            pid = _pid(daemon, name)
             held = psutil.Process(pid).memory_full_info()
         except (LookupError, psutil.NoSuchProcess):
             # It has just died; the next look finds another process, and the verdict says so.

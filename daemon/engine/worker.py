@@ -9,6 +9,7 @@ from daemon.engine.ladder import free, is_out_of_memory
 from daemon.engine.pace import Costs, Pace
 from daemon.engine.produce import Found, Held, Render
 from daemon.engine.publish import Emit, Publisher, save
+from daemon.heap import give_back
 from daemon.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
 from ditto_rt.errors import DittoError, OutOfMemory
 from ditto_rt.model import Model
@@ -27,6 +28,8 @@ def work(inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
             emit(stopped)
             if stopped.code == OutOfMemory.code:
                 free()
+        # Its tensors are gone; whoever waits has been answered.
+        give_back()
 
 
 class Worker:

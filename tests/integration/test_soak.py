@@ -24,7 +24,7 @@ def test_a_busy_set_for_some_seconds(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "it finds gross leaks" in done.stdout
     rows = list(csv.DictReader((tmp_path / "soak.csv").open()))
-    assert {row["process"] for row in rows} == {"control", "engine", "audio"}
+    assert {row["process"] for row in rows} == {"control", "engine", "audio", "reserve"}
     assert all(int(row["rss_bytes"]) > 2**20 for row in rows)
     assert (tmp_path / "soak.png").read_bytes().startswith(b"\x89PNG")
     assert "Traceback" not in (tmp_path / "soak.log").read_text()

@@ -4,7 +4,7 @@ from itertools import islice
 
 import pytest
 
-from daemon.bench.hostile import GOOD, LEFT_OUT, OTHERS, hostile, is_heard, sample
+from daemon.bench.hostile import GOOD, LEFT_OUT, OTHERS, hostile, is_heard, is_obeyed, sample
 from daemon.bench.osc_bytes import bundle, message
 from daemon.bench.soak import GROWTH, SHORT_GROWTH, Sample, growths
 from daemon.protocol import COMMANDS
@@ -56,3 +56,12 @@ def test_what_would_be_heard_is_known() -> None:
     assert not is_heard(message("/ditto/slot/seed", "ii", 0, 1))
     assert not is_heard(b"/broken")
     assert not any(is_heard(packet) for packet in islice(hostile(3, silent=True), 3000))
+
+
+def test_what_would_be_obeyed_is_known() -> None:
+    assert is_obeyed(message("/ditto/cancel", "i", 0))
+    assert is_obeyed(message("/ditto/{cancel,ping}", "i", 0))
+    assert is_obeyed(message("/ditto/slot/seed", "ii", 0, 1))
+    assert not is_obeyed(message("/ditto/cancel", "i", 99))
+    assert not is_obeyed(message("/ditto/status"))
+    assert not is_obeyed(b"/broken")

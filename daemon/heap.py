@@ -1,0 +1,41 @@
+"""The C library's heap, held to a size: for processes that run all evening.
+
+Large blocks glibc takes from the system one by one and gives back, small ones lie in its heap. It
+moves the border up to 32 MiB as a program goes on, and opens up to eight heaps for each core. What
+lies between two blocks that stay is not given back, so a process grows in steps. Other systems'
+libraries have none of these settings, and nothing is done there.
+"""
+
+import ctypes
+import sys
+from functools import cache
+
+# Blocks from here on are the system's own from the first to the last.
+_MAP_BYTES = 128 * 1024
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8
+
+# For a process that is started, whatever its libraries do first. A model's tensors may stay in the
+# heap, where they cost no new pages, and `give_back` is for what they leave.
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+
+
+@cache
+def _library() -> ctypes.CDLL | None:
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None)
+    # musl, for one, has neither.
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+
+
+def settle() -> None:
+    """Fix the border and one heap for all threads, before there are any."""
+    if library := _library():
+        library.mallopt(_MMAP_THRESHOLD, _MAP_BYTES)
+        library.mallopt(_ARENA_MAX, 1)
+
+
+def give_back() -> None:
+    """Give the system what no block lies in; some milliseconds, so not where somebody waits."""
+    if library := _library():
+        library.malloc_trim(0)
