@@ -53,6 +53,7 @@ def engine_command(engine: config.Engine, log_level: str, cache: config.Cache) -
         "{events_fd}",
         engine.device,
         str(engine.threads),
+        str(engine.niceness),
         log_level,
         # Its braces are no place for the pipe's number.
         cache.model_dump_json().replace("{", "{{").replace("}", "}}"),

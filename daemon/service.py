@@ -4,6 +4,7 @@ A signal only sets a flag; a second one ends the engine at once. No torch here.
 """
 
 import asyncio
+import gc
 import logging
 import signal
 import time
@@ -145,6 +146,10 @@ class Service:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
             self._stack.callback(loop.remove_signal_handler, number)
+        # What is there now stays: a later collection looks at what came since, and not at 0.1 s of
+        # modules, while somebody waits for the launch of a take.
+        gc.collect()
+        gc.freeze()
         return self
 
     async def __aexit__(

@@ -38,6 +38,7 @@ from daemon.audio.wire import (
     encode,
     read_order,
 )
+from daemon.niceness import set_niceness
 
 if TYPE_CHECKING:
     from daemon.audio.layout import Memory
@@ -103,15 +104,10 @@ def _load_compiled() -> None:
 
 
 def _hurry() -> None:
-    """Come before other programs, where the system lets us: threads made later inherit it."""
-    threads = [0]
-    if sys.platform == "linux":
-        # There it is each thread's own, and the reader runs already.
-        threads += [each.native_id for each in threading.enumerate() if each.native_id]
+    """Come before other programs, where the system lets us."""
     try:
-        for thread in threads:
-            os.setpriority(os.PRIO_PROCESS, thread, NICENESS)
-    except (AttributeError, OSError):
+        set_niceness(NICENESS)
+    except OSError:
         log.debug("the system gives no priority to playing")
 
 

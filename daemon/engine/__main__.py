@@ -1,4 +1,4 @@
-"""python -m daemon.engine EVENTS_FD DEVICE THREADS LOG_LEVEL CACHE: started by the control process.
+"""python -m daemon.engine EVENTS_FD DEVICE THREADS NICENESS LOG_LEVEL CACHE: started by control.
 
 CACHE is that section of the settings, as JSON.
 """
@@ -6,10 +6,12 @@ CACHE is that section of the settings, as JSON.
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import BinaryIO
 
 from daemon.config import Cache
 from daemon.engine.inbox import Inbox, start_reader
+from daemon.niceness import set_niceness
 from daemon.wire import Event, Ready, Unready, encode
 
 
@@ -51,7 +53,10 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache
 
 if __name__ == "__main__":
     logging.basicConfig(
-        level=sys.argv[4].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+        level=sys.argv[5].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    settings = Cache.model_validate_json(sys.argv[5])
+    settings = Cache.model_validate_json(sys.argv[6])
+    with suppress(OSError):
+        # Refused where the whole daemon was started with a higher one, which then stays.
+        set_niceness(int(sys.argv[4]))
     sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), settings))
