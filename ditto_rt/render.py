@@ -40,8 +40,8 @@ THRESHOLD_PERCENTILE = 0.995
 VARY_FROM = 0.7
 # Above so many sampler steps the search keeps one step's activations at a time.
 CHECKPOINT_ABOVE = 8
-# What a first draft may cost: sampler steps times seconds of the take. Four steps for 4 s.
-FIRST_STEP_S = 16.0
+# Where nothing is searched, a first draft of one sampler step is worth its decoding from here on.
+WORTH_A_DRAFT_STEPS = 4
 
 
 log = logging.getLogger(__name__)
@@ -144,10 +144,9 @@ def render(
     drawn_T, path = _prepare(job, layout, model, thrifty)
     x_T = drawn_T if start is None else _like(drawn_T, start)
     maker = _Maker(job, model, layout, path, output_rate_hz, started_s)
-    first_steps = min(job.quality.search_steps, max(1, int(FIRST_STEP_S / job.seconds)))
-    best = Draft(0, x_T, lambda: maker.take(0, x_T, _sampled(path, x_T, first_steps)))
+    best = Draft(0, x_T, lambda: maker.take(0, x_T, _sampled(path, x_T, 1)))
     # A draft that costs what the take costs would only put it off.
-    is_worth_it = iterations_of(job) or first_steps < job.quality.steps
+    is_worth_it = iterations_of(job) or job.quality.steps >= WORTH_A_DRAFT_STEPS
     yield Progress(0.0, None, best if is_worth_it else None)
     losses: list[float] = []
     if iterations_of(job):

@@ -10,6 +10,7 @@ from daemon.engine.pace import Costs, Pace
 from daemon.engine.produce import Found, Held, Render
 from daemon.engine.publish import Emit, Publisher, save
 from daemon.heap import give_back
+from daemon.engine.stoppable import Unwanted, stoppable
 from daemon.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
 from ditto_rt.errors import DittoError, OutOfMemory
 from ditto_rt.model import Model
@@ -47,6 +48,8 @@ class Worker:
         """Make a take; return how it ended where there is none, after the last event else."""
         try:
             made = self._make(order)
+        except Unwanted:
+            made = False
         except DittoError as error:
             return Stopped(id=order.id, code=error.code, text=str(error))
         except OSError as error:
@@ -65,8 +68,12 @@ class Worker:
         """Publish versions as they come; return False where nobody wants the last one any more."""
         held = self._held.get(order.slot) if order.warm else None
         publisher = Publisher(order, self._emit, self._costs)
+        model = self._model
+        if not order.warm:
+            # Warm ones follow each other as quickly as a fader moves: each makes its step.
+            model = stoppable(model, lambda: self._inbox.is_unwanted(order.id))
         away, pace = 1.0, self._pace(order, False)
-        for step in self._render(order.job, self._model, order.rate_hz, held):
+        for step in self._render(order.job, model, order.rate_hz, held):
             if isinstance(step, Found):
                 away = step.distance
                 pace = self._pace(order, step.hit == "running")
