@@ -103,7 +103,7 @@ class Engine(_Frozen):
 
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     threads: Annotated[int, _in(Range(0, 256, "threads"))] = 0
-    niceness: Annotated[int, _in(Range(0, 19))] = 10
+    niceness: Annotated[int, _in(Range(0, 19))] = 5
     model: Literal["builtin"] = "builtin"
 
 

@@ -36,6 +36,7 @@ def trigger(_: Plan) -> list[Figure]:
         ExitStack() as stack,
     ):
         hall.daemon.wait_ready()
+        underruns = hall.daemon.status()["audio"]["underruns"]
         stack.enter_context(keep_busy(hall))
         # A client of its own: one that is registered hears the others, too.
         peer = hall.daemon.peer()
@@ -46,10 +47,12 @@ def trigger(_: Plan) -> list[Figure]:
             if address != "/ditto/done":
                 raise ValueError(f"a launch was refused: {values}")
             time.sleep(0.02)
+        underruns = hall.daemon.status()["audio"]["underruns"] - underruns
     p50, p99 = np.percentile(taken_ms, [50, 99])
     return [
         Figure(f"OSC in to armed, {TRIGGERS} launches while rendering, p50", float(p50), "ms"),
         Figure("OSC in to armed, p99", float(p99), "ms", 10),
+        Figure("underruns told by PortAudio meanwhile", underruns, "", 0),
     ]
 
 

@@ -29,7 +29,10 @@ LENGTHS_BEATS = (2.0, 4.0)
 RENDERED_SLOT, REQUEST = 15, 4711
 SAME = 2e-6
 KINDS = ("play", "stop", "rollback")
-SETTINGS = "[render]\nsteps = 4\nsearch_steps = 2\niterations = 20\n[takes]\nkeep_per_slot = 16\n"
+ENGINE = '[engine]\ndevice = "cpu"\nthreads = 1\n'
+SETTINGS = (
+    "[render]\nsteps = 4\nsearch_steps = 2\niterations = 20\n[takes]\nkeep_per_slot = 16\n" + ENGINE
+)
 
 Audio = NDArray[np.float32]
 

@@ -176,7 +176,8 @@ def write_config(folder: Path, osc_port: int, http_port: int, more: str = QUALIT
     path.write_text(
         f"[osc]\nport = {osc_port}\n[http]\nport = {http_port}\n"
         f'[paths]\nroots = ["{folder}"]\ntakes_folder = "{folder / "takes"}"\n'
-        + ("" if "[engine]" in more else '[engine]\ndevice = "cpu"\nthreads = 1\n')
+        # Tests wait for the engine beside each other: it gives way to nobody.
+        + ("" if "[engine]" in more else '[engine]\ndevice = "cpu"\nthreads = 1\nniceness = 0\n')
         # What is tested elsewhere is rendering, and neither remembering nor playing.
         + ("" if "[cache]" in more else "[cache]\nenabled = false\n")
         + ("" if "[scenes]" in more else f'[scenes]\nfolder = "{folder / "scenes"}"\n')
