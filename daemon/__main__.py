@@ -56,6 +56,7 @@ def serve(config: _ConfigFile = None) -> None:
 async def _serve(config: Config) -> None:
     from daemon.service import Service
 
+    heap.settle_names()
     async with Service(config) as service:
         osc, http = config.osc, config.http
         print(f"ditto-rt {__version__} listens for OSC on UDP {osc.host}:{osc.port}")

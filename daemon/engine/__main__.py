@@ -6,8 +6,9 @@ CACHE is that section of the settings, as JSON.
 import logging
 import os
 import sys
+from collections.abc import Callable
 from contextlib import suppress
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from daemon.config import Cache
 from daemon.engine.inbox import Inbox, start_reader
@@ -51,6 +52,24 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache
     return 0
 
 
+def end(work: Callable[[], int]) -> NoReturn:
+    """Work, then end at once.
+
+    Python's own end takes torch apart, which took five seconds, and stops the reader, which would
+    end the process after one.
+    """
+    code = 1
+    try:
+        code = work()
+    except BrokenPipeError:
+        # The control process is gone before its orders' end was read.
+        code = 0
+    except Exception:
+        logging.getLogger(__name__).exception("the engine ends")
+    finally:
+        os._exit(code)
+
+
 if __name__ == "__main__":
     logging.basicConfig(
         level=sys.argv[5].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
@@ -59,4 +78,4 @@ if __name__ == "__main__":
     with suppress(OSError):
         # Refused where the whole daemon was started with a higher one, which then stays.
         set_niceness(int(sys.argv[4]))
-    sys.exit(main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), settings))
+    end(lambda: main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), settings))

@@ -1,4 +1,4 @@
-"""The end while a render runs and a loop plays: soon, and with nothing left of it."""
+"""The end while a loop plays and the engine loads or renders: soon, and with nothing left of it."""
 
 import os
 import signal
@@ -16,32 +16,58 @@ pytestmark = pytest.mark.xdist_group("jack")
 
 LONG = "[render]\nsteps = 4\nsearch_steps = 2\niterations = 400\n"
 ENDS_S = 3.0
+# A search that has gone on for so long has left the engine something to take apart.
+SEARCHES_S = 1.5
 
 
-def workers(hall: Hall) -> list[psutil.Process]:
-    """Return the engine, the player and the player in reserve, once all are there."""
+def descendants(hall: Hall) -> list[psutil.Process]:
+    """Return all that the daemon started, once engine, player and player in reserve are there."""
+    daemon = psutil.Process(hall.daemon.process.pid)
     until_s = time.monotonic() + 20
-    while len(found := psutil.Process(hall.daemon.process.pid).children()) < 3:
-        assert time.monotonic() < until_s, found
+    while len(daemon.children()) < 3:
+        assert time.monotonic() < until_s, daemon.children()
         time.sleep(0.05)
-    return found
+    return daemon.children(recursive=True)
 
 
-def test_the_end_while_a_render_runs_and_a_loop_plays(tmp_path: Path) -> None:
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process still runs: one that only waits to be counted has ended."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def let_it_search(hall: Hall) -> None:
+    """Let the engine be in the middle of a search."""
+    hall.daemon.wait_ready()
+    hall.peer.ask("/ditto/slot/intensity", 5, 0.0, -30.0, 4.0, -12.0)
+    hall.peer.send("/ditto/render", 5, 77)
+    hall.peer.until("/ditto/progress")
+    time.sleep(SEARCHES_S)
+
+
+@pytest.mark.parametrize("during", ["load", "render"])
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL])
+def test_the_end_while_a_loop_plays(tmp_path: Path, sent: signal.Signals, during: str) -> None:
     need_jack()
     with open_hall(tmp_path, waits=False, more=LONG) as hall:
-        hall.daemon.wait_ready()
-        hall.peer.ask("/ditto/slot/intensity", 5, 0.0, -30.0, 4.0, -12.0)
-        hall.peer.send("/ditto/render", 5, 77)
-        hall.peer.until("/ditto/progress")
+        if during == "render":
+            let_it_search(hall)
         hall.play(0)
-        found = workers(hall)
+        found = descendants(hall)
         began_s = time.monotonic()
-        os.kill(hall.daemon.process.pid, signal.SIGTERM)
-        assert hall.daemon.process.wait(10) == 0
-        _, left = psutil.wait_procs(found, ENDS_S - (time.monotonic() - began_s))
+        os.kill(hall.daemon.process.pid, sent)
+        code = hall.daemon.process.wait(10)
+        assert code == (0 if sent == signal.SIGTERM else -sent)
+        while (left := [each for each in found if runs(each)]) and (
+            time.monotonic() - began_s < ENDS_S
+        ):
+            time.sleep(0.02)
         assert not left and time.monotonic() - began_s < ENDS_S
-        # What there is can be read to its end, and no part of a file is left.
+        assert "Traceback" not in hall.daemon.output()
+        # What there is can be read to its end, and no part of a file is left: a killed daemon's
+        # engine still ends after its step.
         for path in (tmp_path / "takes").iterdir():
             assert path.suffix in (".wav", ".json"), path
             if path.suffix == ".wav":

@@ -130,6 +130,27 @@ def test_a_flood_on_one_slot_is_told_and_not_heard(stage: Stage) -> None:
     assert np.array_equal(stage.hear(9000)[5000:], stage.loop(VOICES - 1, 5000, 4000, 5000))
 
 
+def test_the_first_launch_writes_to_all_voices_of_its_slot_and_to_no_other(stage: Stage) -> None:
+    # Memory that was never written is not there yet; here it is seen by what it holds.
+    stage.memory.takes_SVN[:] = 7.0
+    stage.play(0, 1000)
+    assert (stage.memory.takes_SVN[3, 1:, :LENGTH] == 0).all()
+    assert (stage.memory.takes_SVN[3, :, LENGTH:] == 7).all()
+    assert (np.delete(stage.memory.takes_SVN, 3, axis=0) == 7).all()
+
+
+def test_a_longer_take_leaves_alone_what_sounds(stage: Stage) -> None:
+    stage.play(0, 1000)
+    stage.hear(2000)
+    longer = np.random.default_rng(9).uniform(-0.5, 0.5, 2 * LENGTH).astype(np.float32)
+    soundfile.write(stage.folder / "9.wav", longer, RATE_HZ, subtype="FLOAT")
+    stage.voices.play(Play(3, str(stage.folder / "9.wav"), 20_200, 20_200, 2 * LENGTH, 1))
+    heard = stage.hear(30_000)
+    sounds = 20_200 - 2000 - CROSS
+    assert np.array_equal(heard[:sounds], stage.loop(0, 2000, sounds, 1000))
+    assert np.array_equal(heard[18_200:], longer[:11_800])
+
+
 def test_gain_and_panic(stage: Stage) -> None:
     stage.play(0, 1000)
     stage.voices.gain(Gain(3, 0.5, 0))
