@@ -372,10 +372,8 @@ class Stage:
 
     def _tell_all(self) -> None:
         """Bring a new audio process to where the old one would be."""
-        now_ns = time.monotonic_ns()
-        passed_ns = now_ns - self.clock.at_ns
-        now = self.clock.frame + passed_ns * self.transport.rate_hz // 10**9
-        self._order(Begin(now, now_ns))
+        now = self.now()
+        self._order(Begin(self.clock.frame, self.clock.at_ns))
         for slot, plan in enumerate(self.plans):
             self._order(Gain(slot, self.gains[slot], HERE_AND_NOW))
             if self.aims.get(slot):

@@ -153,10 +153,17 @@ def _serve(
 
 
 def _start(stream: Any, memory: "Memory", begin: Begin) -> None:
-    passed_ns = time.monotonic_ns() - begin.at_ns
+    memory.state["settling"] = 1
     memory.state["ref_frame"] = begin.frame
-    memory.state["ref_s"] = stream.time - passed_ns / 1e9
+    memory.state["ref_ns"] = begin.at_ns + _ahead_ns(stream)
     stream.start()
+
+
+def _ahead_ns(stream: Any) -> int:
+    """Return how far the callback's clock is ahead of the system's monotonic one."""
+    from daemon.audio.meter import HAS_CLOCK
+
+    return 0 if HAS_CLOCK else round(stream.time * 1e9) - time.monotonic_ns()
 
 
 def _work(
@@ -235,13 +242,12 @@ def _clock(stream: Any, memory: "Memory", voices: "Voices") -> Clock:
     state = memory.state[0]
     while True:
         blocks = int(state["blocks"])
-        frame, at_s = int(state["frame"]) - int(state["block"]), float(state["at_s"])
-        age_s = stream.time - at_s
-        at_ns = time.monotonic_ns() - round(age_s * 1e9)
-        if blocks == int(state["blocks"]):
+        frame, at_ns = int(state["best_frame"]), int(state["best_ns"])
+        if blocks == int(state["begun"]):
             break
+    memory.state["reported"] += 1
     block, underruns, late = (int(state[name]) for name in ("block", "underruns", "late"))
-    return Clock(frame, at_ns, block, underruns, late, voices.rides_db())
+    return Clock(frame, at_ns - _ahead_ns(stream), block, underruns, late, voices.rides_db())
 
 
 if __name__ == "__main__":

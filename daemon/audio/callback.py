@@ -18,13 +18,15 @@ from daemon.audio.layout import (
     COMMANDS,
     GAIN_RAMP,
     METER_WORDS,
+    NS_PER_S,
     SLOTS,
     STATE,
     VOICE,
     VOICES,
 )
-from daemon.audio.meter import now_ns, record
-from daemon.audio.mixing import mix
+from daemon.audio.meter import HAS_CLOCK, now_ns, record
+from daemon.audio.mixing import fence, mix
+from daemon.audio.phase import is_heard
 
 # numba's own description of carray knows only its Python side.
 carray: Any = vars(numba)["carray"]
@@ -68,14 +70,17 @@ def _fill(_input: Any, output: Any, frames: Any, times: Any, flags: Any, userdat
     meter = carray(to_word(addresses[5]), METER_WORDS)
     # PaStreamCallbackTimeInfo: when the input was heard, now, when the output will be heard.
     now_s = carray(times, 3, types.float64)[1]
-    if state[0].blocks == 0:
-        passed_s = max(now_s - state[0].ref_s, 0.0)
-        state[0].frame = state[0].ref_frame + np.int64(passed_s * state[0].rate_hz)
-    elif flags & OUTPUT_UNDERFLOW:
-        state[0].underruns += 1
+    at_ns = began_ns if HAS_CLOCK else np.int64(now_s * NS_PER_S)
     out_NC = carray(output, (np.int64(frames), state[0].channels), types.float32)
-    state[0].at_s = now_s
-    mix(out_NC, state, ring, voices_SV, gains_S, takes_SVN)
+    state[0].begun += 1
+    fence("release")
+    if is_heard(state, at_ns, np.int64(frames)):
+        if flags & OUTPUT_UNDERFLOW and state[0].blocks > 0:
+            state[0].underruns += 1
+        mix(out_NC, state, ring, voices_SV, gains_S, takes_SVN)
+    else:
+        out_NC[:] = np.float32(0)
+        state[0].begun -= 1
     record(meter, began_ns, now_ns())
     return CONTINUE
 

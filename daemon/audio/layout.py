@@ -1,7 +1,8 @@
 """The memory that the player's main thread and its callback share. numpy only.
 
 All of it is made before the stream starts. Times are frames of the stream. The main thread writes
-takes of voices that are free, entries of the ring and `tail`; the callback writes all else.
+takes of voices that are free, entries of the ring, `tail` and `reported`; the callback writes all
+else.
 Shapes: S slots, V voices of a slot, N frames of a take.
 """
 
@@ -29,6 +30,7 @@ START, END, HOLD, GAIN, PANIC, RIDE = 1, 2, 3, 4, 5, 6
 # The callback's own times: its last call, then two histograms, each a sum, the longest and bins.
 # Eight bins for each doubling: bin 8 * k + j counts what is from 2**k * (8 + j) ns on.
 SHARE, BIN_COUNT = 8, 320
+NS_PER_S = 10**9
 LAST_NS, SUM_NS, LONGEST_NS, BINS = 0, 0, 1, 2
 BUSY = 1
 PERIOD = BUSY + BINS + BIN_COUNT
@@ -47,9 +49,19 @@ STATE = np.dtype(
         ("tail", "i8"),  # commands given
         ("channels", "i8"),
         ("rate_hz", "i8"),
-        ("at_s", "f8"),  # when the last block was asked for, by the stream's clock
-        ("ref_frame", "i8"),  # the frame that is due at ref_s, for the first block
-        ("ref_s", "f8"),
+        ("begun", "i8"),  # blocks that were asked for; `blocks` were filled
+        ("best_frame", "i8"),  # of the least late block since the last report, and when it was due
+        ("best_ns", "i8"),
+        (
+            "reported",
+            "i8",
+        ),  # reports so far, counted by the main thread; `answered` by the callback
+        ("answered", "i8"),
+        ("settling", "i8"),  # silent until it is known which frame is due
+        ("settle_ns", "i8"),
+        ("calls", "i8"),
+        ("ref_frame", "i8"),  # the frame that is due at ref_ns, for a stream that settles
+        ("ref_ns", "i8"),
     ],
     align=True,
 )

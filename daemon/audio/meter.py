@@ -15,11 +15,20 @@ from numba.core import cgutils as untyped
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from daemon.audio.layout import BIN_COUNT, BINS, BUSY, LAST_NS, LONGEST_NS, PERIOD, SHARE, SUM_NS
+from daemon.audio.layout import (
+    BIN_COUNT,
+    BINS,
+    BUSY,
+    LAST_NS,
+    LONGEST_NS,
+    NS_PER_S,
+    PERIOD,
+    SHARE,
+    SUM_NS,
+)
 
 HAS_CLOCK = hasattr(time, "clock_gettime")
 CLOCK = getattr(time, "CLOCK_MONOTONIC", 0)
-NS_PER_S = 10**9
 
 cgutils: Any = untyped
 

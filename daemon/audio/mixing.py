@@ -249,23 +249,24 @@ def _mix(out_NC: Any, state: Any, ring: Any, voices_SV: Any, gains_S: Any, takes
     state[0].frame = first + frames
 
 
-def _compiled(function: Any) -> Any:
+def compiled(function: Any) -> Any:
+    """Return a function of numbers and arrays as machine code that needs no interpreter."""
     # numpy's rules for errors: Python's would raise, and for that the interpreter is needed.
     return njit(nogil=True, cache=True, error_model="numpy")(function)
 
 
-push = _compiled(_push)
-gain_at = _compiled(_gain_at)
-start = _compiled(_start)
-ride = _compiled(_ride)
-turn_ride = _compiled(_turn_ride)
-ride_at = _compiled(_ride_at)
-shorten = _compiled(_shorten)
-end = _compiled(_end)
-hold = _compiled(_hold)
-drain = _compiled(_drain)
-turn = _compiled(_turn)
-pass_start = _compiled(_pass_start)
-index_of = _compiled(_index_of)
-add = _compiled(_add)
-mix = _compiled(_mix)
+push = compiled(_push)
+gain_at = compiled(_gain_at)
+start = compiled(_start)
+ride = compiled(_ride)
+turn_ride = compiled(_turn_ride)
+ride_at = compiled(_ride_at)
+shorten = compiled(_shorten)
+end = compiled(_end)
+hold = compiled(_hold)
+drain = compiled(_drain)
+turn = compiled(_turn)
+pass_start = compiled(_pass_start)
+index_of = compiled(_index_of)
+add = compiled(_add)
+mix = compiled(_mix)

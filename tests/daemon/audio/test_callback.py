@@ -63,20 +63,13 @@ def test_it_plays_and_counts() -> None:
     assert np.array_equal(heard, np.stack([take[:FRAMES]] * 2, 1))
     state = memory.state[0]
     assert (state["frame"], state["blocks"], state["underruns"]) == (2 * FRAMES, 2, 1)
-    assert (state["block"], state["at_s"]) == (FRAMES, 0.01)
+    assert (state["block"], state["begun"]) == (FRAMES, 2)
     (_, longest_ns, busy), (apart_ns, _, apart) = (
         counts(memory.meter, BUSY),
         counts(memory.meter, PERIOD),
     )
     assert sum(count for _, count in busy) == 2 and sum(count for _, count in apart) == 1
     assert 0 < longest_ns and 0 < apart_ns
-
-
-def test_the_first_block_is_the_frame_that_is_due() -> None:
-    memory = allocate(RATE_HZ, 2, LENGTH)
-    memory.state["ref_frame"], memory.state["ref_s"] = 1_000_000, 5.0
-    call(memory, 5.5)
-    assert memory.state["frame"][0] == 1_000_000 + RATE_HZ // 2 + FRAMES
 
 
 ALLOCATES = """
