@@ -26,6 +26,13 @@ def silence_s(hall: Hall, first_block: int) -> float:
     return (max(quiet) - min(quiet) + PERIOD) / RATE_HZ if quiet else 0.0
 
 
+def first_heard(hall: Hall, first_block: int) -> int:
+    """Return a block soon after the silence since a block, when the fade out of it is over."""
+    blocks = hall.heard.blocks
+    silent = [at for at in range(first_block, len(blocks)) if not blocks[at][1].any()]
+    return min(max(silent, default=first_block) + 3, len(blocks) - 1)
+
+
 def underruns_of(hall: Hall) -> int:
     """Return what the device has told so far; asked over HTTP, which no other client hears."""
     return int(hall.daemon.status()["audio"]["underruns"])
@@ -98,7 +105,8 @@ def audio(plan: Plan) -> list[Figure]:
             hall.heard.wait_gone()
             hall.heard.follow()
             hall.heard.wait(4 * RATE_HZ)
-            before, after = (phase_of(hall.heard.blocks[at], take) for at in (block - 20, -4))
+            back = first_heard(hall, block)
+            before, after = (phase_of(hall.heard.blocks[at], take) for at in (block - 20, back))
             shift = (after - before + len(take) // 2) % len(take) - len(take) // 2
             gaps.append(silence_s(hall, block - 4))
             shifts.append(shift)

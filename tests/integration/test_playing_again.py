@@ -9,6 +9,7 @@ import pytest
 
 from daemon.bench.hall import Audio, looped, open_hall
 from daemon.bench.jack import PERIOD, RATE_HZ
+from daemon.bench.kills import first_heard
 from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")
@@ -34,12 +35,14 @@ def test_a_killed_player_is_back_in_its_phase(tmp_path: Path) -> None:
         hall.heard.follow()
         hall.heard.wait(3 * RATE_HZ)
         blocks = hall.heard.blocks
-        before, after = (phase_of(blocks[at], take, gain) for at in (killed - 20, -4))
+        back = first_heard(hall, killed)
+        before, after = (phase_of(blocks[at], take, gain) for at in (killed - 20, back))
         shift = (after - before + len(take) // 2) % len(take) - len(take) // 2
         silent = [start for start, samples in blocks[killed - 4 :] if not samples.any()]
     gap_s = (max(silent) - min(silent) + PERIOD) / RATE_HZ
     assert gap_s < BACK_S
-    assert abs(shift) / RATE_HZ < 0.03, f"{shift} frames beside its phase"
+    # JACK leaves a busy client out for a period, which then is in nobody's phase.
+    assert abs(shift) < RATE_HZ // 100 or abs(shift) == PERIOD, f"{shift} frames beside its phase"
 
 
 def phase_of(block: tuple[int, Audio], take: Audio, gain: np.float32) -> int:
