@@ -2,9 +2,9 @@
 
 A process of its own: libjack keeps one server in mind for as long as it is loaded, and crashes
 whoever asks it for a second. Records go to standard output, each a kind and its payload:
-BLOCK (frame of the first sample, then float32 samples), XRUN, ANSWER (1 or 0). Orders come in as
-lines: "follow SECONDS" connects a player as soon as there is one, "gone SECONDS" waits until there
-is none.
+BLOCK (frame of the first sample, the monotonic clock's ns when it came in, float32 samples), XRUN,
+ANSWER (1 or 0). Orders come in as lines: "follow SECONDS" connects a player as soon as there is
+one, "gone SECONDS" waits until there is none.
 """
 
 import struct
@@ -29,8 +29,9 @@ def main(server: str) -> int:
 
     @client.set_process_callback  # type: ignore[untyped-decorator]
     def _(_: int) -> None:
+        at_ns = time.monotonic_ns()
         samples = client.inports[0].get_array().tobytes()
-        records.put(BLOCK + struct.pack("<q", client.last_frame_time) + samples)
+        records.put(BLOCK + struct.pack("<qq", client.last_frame_time, at_ns) + samples)
 
     @client.set_xrun_callback  # type: ignore[untyped-decorator]
     def _(_: float) -> None:

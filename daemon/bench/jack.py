@@ -28,6 +28,8 @@ RATE_HZ, PERIOD = 48_000, 1024
 SERVER = "JACK_DEFAULT_SERVER"
 START_S = 20.0
 NAMES = 4
+# A second: a clock that drifts by 50 ppm is off by 2 samples within it.
+NEAR_BLOCKS = RATE_HZ // PERIOD
 
 Audio = NDArray[np.float32]
 
@@ -53,12 +55,14 @@ def missing() -> str:
 class Capture:
     """All that came in, in blocks with the server's frame of their first sample.
 
-    A thread of this process owns `blocks` and `xruns` and only adds to them.
+    A thread of this process owns `blocks`, `times_ns` (when each came in, by the monotonic clock)
+    and `xruns` and only adds to them.
     """
 
     process: "subprocess.Popen[bytes]"
     keeps: bool = True
     blocks: list[tuple[int, Audio]] = field(default_factory=list)
+    times_ns: list[int] = field(default_factory=list)
     xruns: int = 0
     _answers: "SimpleQueue[int]" = field(default_factory=SimpleQueue)
 
@@ -92,6 +96,18 @@ class Capture:
             raise ValueError(f"JACK left frames out: {np.unique(steps)}")
         return np.concatenate([block for _, block in blocks])
 
+    def time_of(self, block: int, sample: int = 0) -> int:
+        """Return when a block's sample was due, in ns of the monotonic clock.
+
+        A busy machine hears of a block late and never early: of the blocks around the least late.
+        """
+        frame = self.blocks[block][0]
+        near = range(max(0, block - NEAR_BLOCKS), min(len(self.blocks), block + NEAR_BLOCKS))
+        began_ns = min(
+            self.times_ns[at] - (self.blocks[at][0] - frame) * 10**9 // RATE_HZ for at in near
+        )
+        return began_ns + sample * 10**9 // RATE_HZ
+
     def read(self, records: BinaryIO) -> None:
         """Keep what the ear hears until it ends. Reader thread only."""
         while kind := records.read(1):
@@ -102,8 +118,10 @@ class Capture:
             if kind == ANSWER:
                 self._answers.put(number)
             elif kind == BLOCK:
+                (at_ns,) = struct.unpack("<q", records.read(8))
                 samples = np.frombuffer(records.read(4 * PERIOD), np.float32)
                 if self.keeps:
+                    self.times_ns.append(at_ns)
                     self.blocks.append((number, samples))
 
     def wait_open(self) -> None:

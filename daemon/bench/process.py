@@ -173,8 +173,11 @@ def environment() -> dict[str, str]:
 def write_config(folder: Path, osc_port: int, http_port: int, more: str = QUALITY) -> Path:
     """Write a config.toml for ports and folders of its own."""
     path = folder / "config.toml"
+    osc = f"[osc]\nport = {osc_port}\n"
+    if "[osc]\n" in more:
+        osc, more = "", more.replace("[osc]\n", osc)
     path.write_text(
-        f"[osc]\nport = {osc_port}\n[http]\nport = {http_port}\n"
+        f"{osc}[http]\nport = {http_port}\n"
         f'[paths]\nroots = ["{folder}"]\ntakes_folder = "{folder / "takes"}"\n'
         # Tests wait for the engine beside each other: it gives way to nobody.
         + ("" if "[engine]" in more else '[engine]\ndevice = "cpu"\nthreads = 1\nniceness = 0\n')

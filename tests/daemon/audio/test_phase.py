@@ -1,7 +1,7 @@
 """Which frame a stream begins with, and which block it believes."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daemon.audio.layout import NS_PER_S, Memory, allocate
@@ -19,6 +19,7 @@ def settling(ref_frame: int, ref_ns: int) -> Memory:
     return memory
 
 
+@settings(deadline=None)
 @given(
     block=st.sampled_from((64, 256, 1024)),
     lates_us=st.lists(st.integers(0, 9000), min_size=120, max_size=120),
