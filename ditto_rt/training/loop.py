@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -13,6 +13,16 @@ from torch import Tensor, nn
 
 WARM_UP_STEPS = 200
 Network = TypeVar("Network", bound=nn.Module)
+
+
+class Stateful(Protocol):
+    """What else learns in a run, and goes into its checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, made of what `torch.load(weights_only=True)` reads."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from that state."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,19 @@ def _rate(plan: Plan, step: int) -> float:
 class Run:
     """Owns a network, its running average and optimiser, and their file on disk."""
 
-    def __init__(self, network: nn.Module, plan: Plan, path: Path) -> None:
-        """Resume from `path` where it exists, to the step and with the optimiser's state."""
+    def __init__(
+        self,
+        network: nn.Module,
+        plan: Plan,
+        path: Path,
+        beside: Mapping[str, Stateful] | None = None,
+    ) -> None:
+        """Resume from `path` where it exists, to the step and with the optimiser's state.
+
+        What learns `beside` the network is kept with it by name.
+        """
         self.network, self.plan, self.path = network, plan, path
+        self.beside = beside or {}
         self.optimiser = torch.optim.AdamW(
             network.parameters(), lr=plan.learning_rate, betas=(0.9, 0.99), weight_decay=1e-3
         )
@@ -55,7 +75,11 @@ class Run:
         self.average = saved["average"]
         self.step, self.seconds = saved["step"], saved["seconds"]
         self.history = [tuple(row) for row in saved["history"]]
+        # A checkpoint from before there was something beside: that begins anew.
+        for name in self.beside.keys() & saved.keys():
+            self.beside[name].load_state_dict(saved[name])
         torch.set_rng_state(saved["rng"])
+        torch.cuda.set_rng_state_all(saved.get("cuda_rng", []))
 
     def save(self) -> None:
         """Write the whole state, whole or not at all."""
@@ -69,6 +93,8 @@ class Run:
                 "seconds": self.seconds,
                 "history": self.history,
                 "rng": torch.get_rng_state(),
+                "cuda_rng": torch.cuda.get_rng_state_all(),
+                **{name: other.state_dict() for name, other in self.beside.items()},
             },
             part,
         )

@@ -3,6 +3,8 @@
 B batch, N samples, K bins, F frames.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -17,6 +19,16 @@ def _magnitude_BKF(audio_BN: Tensor, size: int) -> Tensor:
     return (spectrum.real.square() + spectrum.imag.square()).clamp_min(1e-9).sqrt()
 
 
+def _floor(size: int) -> float:
+    # Keeps silence and inaudible noise from deciding the gradient.
+    return 1e-3 * math.sqrt(size)
+
+
+def log_magnitude_BKF(audio_BN: Tensor, size: int) -> Tensor:
+    """Return the natural log of magnitudes (B, size / 2 + 1, F), with a floor."""
+    return (_magnitude_BKF(audio_BN, size) + _floor(size)).log()
+
+
 def multi_resolution(made_BN: Tensor, real_BN: Tensor) -> Tensor:
     """Return spectral convergence plus log-magnitude distance, mean over five resolutions.
 
@@ -26,8 +38,7 @@ def multi_resolution(made_BN: Tensor, real_BN: Tensor) -> Tensor:
     for size in WINDOWS:
         made, real = _magnitude_BKF(made_BN, size), _magnitude_BKF(real_BN, size)
         convergence = (made - real).norm(dim=(1, 2)) / (real.norm(dim=(1, 2)) + 1e-2 * size)
-        # The floor keeps silence and inaudible noise from deciding the gradient.
-        floor = 1e-3 * size**0.5
+        floor = _floor(size)
         logs = ((made + floor).log() - (real + floor).log()).abs().mean()
         total = total + convergence.mean() + logs
     return total / len(WINDOWS)
