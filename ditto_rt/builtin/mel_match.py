@@ -17,9 +17,9 @@ from ditto_rt.builtin.mel import FLOOR, N_FFT, filters_MK
 
 # The most that one step asks of a band, in nat: 17 dB.
 MOST = 2.0
-# Part of a step is lost, because frames that overlap must agree; so the last one asks for more.
+# Part of a step is lost, because frames that overlap must agree; so the last ones ask for more.
 # More in the first step too overshoots.
-LAST_PUSH = 1.5
+LAST_PUSHES = (1.5, 1.5)
 # The bass as a signal of its own, at this fraction of the rate: bins 0 to 32, up to 690 Hz.
 BASS_RATE = 32
 BASS_BINS = N_FFT // BASS_RATE // 2 + 1
@@ -86,6 +86,9 @@ def match_mel(audio_BN: Tensor, mel_BMF: Tensor, circular: bool) -> Tensor:
     bins_K = torch.arange(BASS_BINS, device=audio_BN.device)
     part_K = ((FADE_TO - bins_K) / (FADE_TO - FADE_FROM)).clamp(0.0, 1.0)[:, None]
     mixed_BKF = torch.lerp(matched_BKF[:, :BASS_BINS], bass_BKF, part_K.to(bass_BKF.dtype))
-    settled_BN = synthesise(torch.cat((mixed_BKF, matched_BKF[:, BASS_BINS:]), 1), circular)
-    again_BKF = analyse(settled_BN, circular)
-    return synthesise(again_BKF * _gain_BKF(again_BKF.abs(), mel_BMF, LAST_PUSH), circular)
+    matched_BN = synthesise(torch.cat((mixed_BKF, matched_BKF[:, BASS_BINS:]), 1), circular)
+    for push in LAST_PUSHES:
+        again_BKF = analyse(matched_BN, circular)
+        gain_BKF = _gain_BKF(again_BKF.abs(), mel_BMF, push)
+        matched_BN = synthesise(again_BKF * gain_BKF, circular)
+    return matched_BN
