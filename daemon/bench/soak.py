@@ -90,11 +90,9 @@ def stage(folder: Path) -> Iterator[tuple[Daemon, bool]]:
 def _pid(daemon: Daemon, name: str) -> int:
     if name == "control":
         return daemon.process.pid
-    return (
-        daemon.child("daemon.engine")
-        if name == "engine"
-        else daemon.child("daemon.audio", int(name == "reserve"))
-    )
+    if name == "engine":
+        return daemon.child("daemon.engine")
+    return daemon.child("daemon.audio", int(name == "reserve"))
 
 
 def look(daemon: Daemon, plays: bool, at_s: float) -> list[Sample]:
