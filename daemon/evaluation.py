@@ -26,7 +26,7 @@ class EvaluateOptions:
     seeds: Annotated[int, typer.Option(min=2, help="Clips in each set.")] = 512
     control_seeds: Annotated[int, typer.Option(min=2, help="Takes for each control.")] = 50
     steps: Annotated[str, typer.Option(help="Sampler steps of the sets, with commas.")] = "20,4,2,1"
-    search_steps: Annotated[int, typer.Option(min=1, help="Of a search for a control.")] = 1
+    search_steps: Annotated[int, typer.Option(min=1, help="Of a search for a control.")] = 2
     decode_steps: Annotated[int, typer.Option(min=1, help="Of what a search found.")] = 2
     threads: Annotated[int, typer.Option(min=1, help="CPU threads.")] = 2
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto"

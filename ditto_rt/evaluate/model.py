@@ -44,8 +44,8 @@ class Options:
     seeds: int = 512
     control_seeds: int = 50
     steps: tuple[int, ...] = (20, 4, 2, 1)
-    search_steps: int = 1
-    decode_steps: int = 2
+    search_steps: int = Quality().search_steps
+    decode_steps: int = Quality().steps
     threads: int = 2
     device: str = "auto"
     minutes: float | None = None

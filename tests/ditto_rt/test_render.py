@@ -7,6 +7,7 @@ import soundfile
 import torch
 
 from ditto_rt import render as module
+from ditto_rt.assemble import assemble
 from ditto_rt.builtin import Builtin
 from ditto_rt.errors import BadFile, BadRegion, BadTarget
 from ditto_rt.layout import lay_out
@@ -149,6 +150,25 @@ def test_the_search_stops_where_it_is_close_enough(model: Builtin) -> None:
     take = _take(Job(genre="house", beats=6, intensity=gentle), model)
     assert take.report.iterations < 70
     assert take.report.loss[-1] <= module.ENOUGH["intensity"] < min(take.report.loss[:-1])
+
+
+def test_a_curve_beside_a_form_is_met_as_closely_as_one_alone(model: Builtin) -> None:
+    job = Job(bpm=120, beats=4, intensity=CURVE, structure=Structure(pattern="AB"))
+    target = assemble(job, lay_out(job, model.sample_rate_hz, 48_000), model)
+    (weight,) = (c.weight for c in target.controls if c.name == "intensity")
+    assert weight < 1
+    # The search sees weighted losses: the same curve must not pass with 40 times the error.
+    goals = module.goals_of(target)
+    assert goals == {
+        "intensity": pytest.approx(weight * module.ENOUGH["intensity"]),
+        "structure": module.ENOUGH["structure"],
+    }
+
+
+def test_what_has_no_goal_is_searched_on(model: Builtin) -> None:
+    job = Job(bpm=120, beats=4, structure=Structure(pattern="AB"), loop=Loop(overlap_s=0.5))
+    layout = lay_out(job, model.sample_rate_hz, 48_000)
+    assert module.goals_of(assemble(job, layout, model))["seam"] == 0
 
 
 @pytest.mark.parametrize("mode", ["outpaint", "inpaint", "loop", "vary"])
