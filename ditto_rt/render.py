@@ -33,9 +33,9 @@ ITERATIONS, LONG_ITERATIONS = 70, 150
 PATIENCE, LEAST_GAIN = 15, 0.03
 # A search stops when each of its controls is below its loss here, before weights: what is searched
 # on from there is no longer heard as the target, but as another genre (docs/model.md). A level
-# 1.4 dB off (root mean square), six of seven frames on the asked note, the paper's form (0.024).
+# 1.4 dB off (root mean square), seven of eight frames on the asked note, the paper's form (0.024).
 # Other controls go on while they gain.
-ENOUGH = {"intensity": 2.0, "melody": 0.55, "structure": 0.0235}
+ENOUGH = {"intensity": 2.0, "melody": 0.06, "structure": 0.0235}
 # Share of a clip's values that dynamic thresholding leaves alone (Imagen, section 2.3).
 THRESHOLD_PERCENTILE = 0.995
 # A variation keeps the bars and sections of its source and draws the rest anew.

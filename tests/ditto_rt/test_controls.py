@@ -108,7 +108,9 @@ def test_melody_likes_its_note_and_dislikes_another() -> None:
     control = _melody(((72, 0, 4),))
     assert _loss(control, _tone(72)) < 0.5
     assert _loss(control, _tone(78)) > 5
-    assert _loss(control, torch.zeros_like(_tone(72))) == pytest.approx(np.log(12))
+    assert _loss(control, torch.zeros_like(_tone(72))) == pytest.approx(
+        np.log(12) / control.sharpness
+    )
 
 
 def test_melody_is_free_where_no_note_sounds() -> None:
@@ -126,6 +128,29 @@ def test_the_melodys_gradient_strengthens_its_note_and_weakens_the_other() -> No
     loss = _melody(((72, 0, 4),)).loss(Rendered(LATENT, gains[0] * wanted + gains[1] * other))
     (gradient,) = torch.autograd.grad(loss, gains)
     assert gradient[0] < 0 < gradient[1]
+
+
+def test_a_sharpness_of_one_is_the_papers_likelihood() -> None:
+    control = replace(_melody(((72, 0, 4),)), sharpness=1.0)
+    audio_BN = _tone(72) + 0.5 * _tone(76)
+    logp_BKT = features.log_chroma(audio_BN, CHROMA)
+    assert _loss(control, audio_BN) == pytest.approx(-logp_BKT[:, 0, control.mask_T].mean().item())
+
+
+def test_the_sharper_the_melody_the_less_it_minds_what_its_note_drowns() -> None:
+    # Noise beneath the note, as drums make it: the note is the strongest class in every frame.
+    control, note_BN = _melody(((72, 0, 4),)), _tone(72)
+    drums_BN = 0.3 * note_BN.abs().max() * _noise(SAMPLES)
+    soft, sharp = (
+        _loss(replace(control, sharpness=s), note_BN + drums_BN) - _loss(control, note_BN)
+        for s in (1.0, 4.0)
+    )
+    assert sharp < 0.2 * soft
+    # A note that drowns it is as far from what was asked as ever: the gap to the strongest.
+    louder_BN = note_BN + 4 * _tone(76)
+    logp_BKT = features.log_chroma(louder_BN, CHROMA)[:, :, control.mask_T]
+    gap = (logp_BKT.amax(1) - logp_BKT[:, 0]).mean().item()
+    assert gap <= _loss(control, louder_BN) <= gap + np.log(12) / control.sharpness
 
 
 def _form(pattern: str) -> Structure:
