@@ -63,7 +63,8 @@ def control_figures(sets: Mapping[str, Records]) -> dict[str, Figures]:
             records = sets.get(name)
             if not records:
                 continue
-            keys = records[0].figures
+            # Records from before they were left out hold curves beside the figures.
+            keys = [key for key, value in records[0].figures.items() if isinstance(value, float)]
             means = {key: statistics.mean(r.figures[key] for r in records) for key in keys}
             found[name] = set_figures(records, sets.get(OTHER, ())) | means
     return found

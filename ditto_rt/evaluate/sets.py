@@ -96,7 +96,8 @@ def _followed(
     job = with_control(control, number, quality)
     take = take_of(job, model)
     report = take.report
-    own = getattr(report, control).model_dump()
+    # The curve of levels is no figure: a mean over takes says nothing.
+    own = getattr(report, control).model_dump(exclude={"level_db"})
     searched = {"iterations": float(report.iterations), "wall_s": report.wall_s}
     if report.loss:
         searched |= {"first_loss": report.loss[0], "least_loss": min(report.loss)}

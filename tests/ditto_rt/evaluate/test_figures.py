@@ -59,3 +59,14 @@ def test_every_table_is_drawn_from_what_there_is() -> None:
     assert text.count("|---|") >= 3
     # Nothing was measured: nothing is claimed.
     assert page(all_figures({})).strip() == ""
+
+
+def test_means_are_of_figures_and_leave_out_a_curve_among_them() -> None:
+    curve = [-20.0, -18.0]
+    followed = [
+        replace(r, figures={"mse_db2": float(r.seed), "level_db": curve})  # type: ignore[dict-item]
+        for r in _records(0, 4)
+    ]
+    found = all_figures({"intensity": followed})["controls"]["intensity"]  # type: ignore[index]
+    assert found["mse_db2"] == 1.5
+    assert "level_db" not in found
