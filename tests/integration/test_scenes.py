@@ -29,7 +29,9 @@ def opened(daemon: Daemon, heard: Capture) -> Hall:
 
 
 def recalled(hall: Hall) -> tuple[str, int]:
-    name, plays, beat = hall.peer.ask("/ditto/scene/recall", "Schlu\u00df", 2.0)[1][2:]
+    answer = hall.peer.ask("/ditto/scene/recall", "Schlu\u00df", 2.0)
+    assert answer[0] == "/ditto/done", answer
+    name, plays, beat = answer[1][2:]
     assert beat % 2 == 0
     hall.heard.wait(3 * RATE_HZ)
     return name, plays
