@@ -54,6 +54,8 @@ def test_a_scene_plays_without_engine_and_takes_and_after_a_restart(tmp_path: Pa
             block = hall.quiet()
             hall.peer.ask("/ditto/gain", 1, 0.0)
             hall.play(2)
+            # A second later the player has read the take, whose file goes now.
+            hall.heard.wait(RATE_HZ)
             os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
             for path in folder.iterdir():
                 path.unlink()
