@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from daemon import evaluation, heap
+from daemon import evaluation
 from daemon.bench import commands as bench_commands
 from daemon.cache import commands as cache_commands
 from daemon.config import Config, load
@@ -21,7 +21,7 @@ from daemon.doctor.commands import doctor
 from daemon.errors import ConfigError, PortTaken, Refusal
 from daemon.options import RenderOptions, job_of, spread
 from daemon.scenes import commands as scene_commands
-from ditto_rt import __version__
+from ditto_rt import __version__, heap
 from ditto_rt.errors import DittoError
 
 FAILED, TIMED_OUT = 1, 2

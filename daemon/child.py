@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from daemon import heap
+from ditto_rt import heap
 
 LINE_BYTES = 2**22
 FIRST_PAUSE_S = 0.25

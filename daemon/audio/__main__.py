@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from daemon import heap
 from daemon.audio.device import NoDevice, Output, find, open_stream
 from daemon.audio.store import keep_compiled_code
 from daemon.audio.wire import (
@@ -39,6 +38,7 @@ from daemon.audio.wire import (
     read_order,
 )
 from daemon.niceness import set_niceness
+from ditto_rt import heap
 
 if TYPE_CHECKING:
     from daemon.audio.layout import Memory

@@ -23,7 +23,9 @@ def _filters() -> Tensor:
     bank = librosa.filters.mel(
         sr=RATE_HZ, n_fft=N_FFT, n_mels=BANDS, fmin=LOW_HZ, fmax=HIGH_HZ, norm=None
     )
-    return torch.from_numpy(bank)
+    # Whoever asks first may be one that wants no gradients; the next one may.
+    with torch.inference_mode(False):
+        return torch.from_numpy(bank)
 
 
 def filters_MK(like: Tensor) -> Tensor:

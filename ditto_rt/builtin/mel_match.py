@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ditto_rt.builtin.frames import analyse, synthesise
+from ditto_rt.builtin.magnitudes import TINY, magnitudes, scaled
 from ditto_rt.builtin.mel import FLOOR, N_FFT, filters_MK
 
 # The most that one step asks of a band, in nat: 17 dB.
@@ -33,62 +34,65 @@ MOMENTUM = 0.99
 
 @cache
 def _filters(device: torch.device, dtype: torch.dtype, bins: int) -> tuple[Tensor, Tensor]:
-    """Return the bands (M, K) that lie within the first bins, and each bin's share in them."""
+    """Return the bands (K, M) that lie within the first bins, and each bin's share in them."""
     with torch.inference_mode(False):
         whole_MK = filters_MK(torch.zeros(1, device=device, dtype=dtype))
         mel_MK = whole_MK[:, :bins]
-        mel_MK = mel_MK[: int((mel_MK.sum(1) > 0.99 * whole_MK.sum(1)).sum())].contiguous()
+        mel_MK = mel_MK[: int((mel_MK.sum(1) > 0.99 * whole_MK.sum(1)).sum())]
         # Bins in no band stay as they are.
-        spread_KM = (mel_MK / mel_MK.sum(0).clamp_min(1e-3)).T.contiguous()
-    return mel_MK, spread_KM
+        spread_MK = mel_MK / mel_MK.sum(0).clamp_min(1e-3)
+        return mel_MK.T.contiguous(), spread_MK.contiguous()
 
 
-def _gain_BKF(size_BKF: Tensor, mel_BMF: Tensor, push: float = 1.0) -> Tensor:
-    mel_MK, spread_KM = _filters(size_BKF.device, size_BKF.dtype, size_BKF.shape[1])
-    made_BMF = (mel_MK @ size_BKF).clamp_min(FLOOR).log()
-    change_BMF = (mel_BMF[:, : len(mel_MK)] - made_BMF).clamp(-MOST, MOST)
-    return (spread_KM @ change_BMF * push).exp()
+def _gain_BFK(size_BFK: Tensor, mel_BFM: Tensor, push: float = 1.0) -> Tensor:
+    mel_KM, spread_MK = _filters(size_BFK.device, size_BFK.dtype, size_BFK.shape[2])
+    made_BFM = (size_BFK @ mel_KM).clamp_min(FLOOR).log()
+    change_BFM = (mel_BFM[..., : mel_KM.shape[1]] - made_BFM).clamp(-MOST, MOST)
+    return (change_BFM * push @ spread_MK).exp()
 
 
-def _unit(x_BKF: Tensor) -> Tensor:
-    return x_BKF / x_BKF.abs().clamp_min(1e-9)
+def _unit(x_BFK: Tensor) -> Tensor:
+    return x_BFK / x_BFK.abs().clamp_min(TINY)
 
 
 @torch.no_grad()
-def _settle(size_BKF: Tensor, start_BKF: Tensor, circular: bool) -> Tensor:
+def _settle(size_BFK: Tensor, start_BFK: Tensor, circular: bool) -> Tensor:
     """Return phases (unit size) that frames of these magnitudes can have: fast Griffin-Lim.
 
     No gradient: what is asked of a take depends on magnitudes, and phases through many
     iterations have no useful slope.
     """
-    phase_BKF = _unit(start_BKF)
-    before_BKF = size_BKF * phase_BKF
+    phase_BFK = _unit(start_BFK)
+    before_BFK = size_BFK * phase_BFK
     for _ in range(SETTLINGS):
-        low_BN = synthesise(size_BKF * phase_BKF, circular)
-        made_BKF = analyse(low_BN, circular, 2 * (BASS_BINS - 1))
-        phase_BKF = _unit(made_BKF + MOMENTUM * (made_BKF - before_BKF))
-        before_BKF = made_BKF
-    return phase_BKF
+        low_BN = synthesise(size_BFK * phase_BFK, circular)
+        made_BFK = analyse(low_BN, circular, 2 * (BASS_BINS - 1))
+        phase_BFK = _unit(made_BFK + MOMENTUM * (made_BFK - before_BFK))
+        before_BFK = made_BFK
+    return phase_BFK
 
 
-def _bass_BKF(bass_BKF: Tensor, mel_BMF: Tensor, circular: bool) -> Tensor:
-    size_BKF = bass_BKF.abs().clamp_min(1e-4)
+def _bass_BFK(bass_BFK: Tensor, size_BFK: Tensor, mel_BFM: Tensor, circular: bool) -> Tensor:
+    size_BFK = size_BFK.clamp_min(1e-4)
     for _ in range(ROUNDS):
-        size_BKF = size_BKF * _gain_BKF(size_BKF, mel_BMF)
-    return size_BKF * _settle(size_BKF, bass_BKF, circular)
+        size_BFK = size_BFK * _gain_BFK(size_BFK, mel_BFM)
+    return size_BFK * _settle(size_BFK, bass_BFK, circular)
 
 
 def match_mel(audio_BN: Tensor, mel_BMF: Tensor, circular: bool) -> Tensor:
     """Return audio (B, 512 F) whose log-mel is nearer to mel_BMF."""
-    spectrum_BKF = analyse(audio_BN, circular)
-    matched_BKF = spectrum_BKF * _gain_BKF(spectrum_BKF.abs(), mel_BMF)
-    bass_BKF = _bass_BKF(spectrum_BKF[:, :BASS_BINS], mel_BMF, circular)
+    mel_BFM = mel_BMF.transpose(1, 2).contiguous()
+    spectrum_BFK = analyse(audio_BN, circular)
+    size_BFK = magnitudes(spectrum_BFK)
+    matched_BFK = scaled(spectrum_BFK, _gain_BFK(size_BFK, mel_BFM))
+    low = (..., slice(BASS_BINS))
+    bass_BFK = _bass_BFK(spectrum_BFK[low], size_BFK[low], mel_BFM, circular)
     bins_K = torch.arange(BASS_BINS, device=audio_BN.device)
-    part_K = ((FADE_TO - bins_K) / (FADE_TO - FADE_FROM)).clamp(0.0, 1.0)[:, None]
-    mixed_BKF = torch.lerp(matched_BKF[:, :BASS_BINS], bass_BKF, part_K.to(bass_BKF.dtype))
-    matched_BN = synthesise(torch.cat((mixed_BKF, matched_BKF[:, BASS_BINS:]), 1), circular)
+    part_K = ((FADE_TO - bins_K) / (FADE_TO - FADE_FROM)).clamp(0.0, 1.0)
+    mixed_BFK = torch.lerp(matched_BFK[low], bass_BFK, part_K.to(bass_BFK.dtype))
+    matched_BN = synthesise(torch.cat((mixed_BFK, matched_BFK[..., BASS_BINS:]), 2), circular)
     for push in LAST_PUSHES:
-        again_BKF = analyse(matched_BN, circular)
-        gain_BKF = _gain_BKF(again_BKF.abs(), mel_BMF, push)
-        matched_BN = synthesise(again_BKF * gain_BKF, circular)
+        again_BFK = analyse(matched_BN, circular)
+        gain_BFK = _gain_BFK(magnitudes(again_BFK), mel_BFM, push)
+        matched_BN = synthesise(scaled(again_BFK, gain_BFK), circular)
     return matched_BN

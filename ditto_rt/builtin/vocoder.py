@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ditto_rt.builtin.frames import reach, synthesise
+from ditto_rt.builtin.magnitudes import from_polar
 from ditto_rt.builtin.mel import BANDS, HOP, N_FFT, RATE_HZ, filters_MK
 from ditto_rt.builtin.mel_match import match_mel
 
@@ -71,7 +72,8 @@ def close_turns(turn_BFO: Tensor) -> Tensor:
 class Vocoder(nn.Module):
     """Turns log-mel (B, 128, F) into audio (B, 512 F)."""
 
-    inverse_KM: Tensor
+    inverse_MK: Tensor
+    signs_K: Tensor
     pitch_hz_O: Tensor
     start_phase_O: Tensor
 
@@ -89,7 +91,8 @@ class Vocoder(nn.Module):
         mel_MK = filters_MK(torch.zeros(1))
         pitch_hz = 440.0 * 2.0 ** ((LOWEST_PITCH + torch.arange(OSCILLATORS) - 69) / 12.0)
         tables = {
-            "inverse_KM": torch.linalg.pinv(mel_MK),
+            "inverse_MK": torch.linalg.pinv(mel_MK).T.contiguous(),
+            "signs_K": 1.0 - 2.0 * (torch.arange(BINS) % 2),
             "pitch_hz_O": pitch_hz,
             # Golden-ratio phases: fixed, and no two neighbours start in step.
             "start_phase_O": (torch.arange(OSCILLATORS) * 0.61803399 % 1.0) * 2.0 * math.pi,
@@ -111,15 +114,16 @@ class Vocoder(nn.Module):
         for block in self.blocks:
             x_BFD = block(x_BFD, circular)
         x_BFD = self.leave_norm(x_BFD)
-        prior_BFK = (self.inverse_KM @ mel_BMF.exp()).clamp_min(1e-4).transpose(1, 2)
+        prior_BFK = (mel_BMF.transpose(1, 2).contiguous().exp() @ self.inverse_MK).clamp_min(1e-4)
         tones_BFK = self._tones(x_BFD, prior_BFK, circular)
-        spectrum_BFK = self._noise(x_BFD, prior_BFK) + tones_BFK
-        return synthesise(spectrum_BFK.transpose(1, 2), circular)
+        centred_BFK = self._noise(x_BFD, prior_BFK) + tones_BFK
+        # From a frame's middle to its first sample: half a frame is a sign of (-1)^k.
+        return synthesise(centred_BFK * self.signs_K, circular)
 
     def _noise(self, x_BFD: Tensor, prior_BFK: Tensor) -> Tensor:
         gain_BFK, phase_BFK = self.noise(x_BFD).chunk(2, -1)
         magnitude_BFK = prior_BFK * (gain_BFK - 0.7).clamp(max=3.0).exp()
-        return torch.polar(magnitude_BFK, phase_BFK)
+        return from_polar(magnitude_BFK, phase_BFK)
 
     def _tones(self, x_BFD: Tensor, prior_BFK: Tensor, circular: bool) -> Tensor:
         gain_BFO, bend_BFO = self.tones(x_BFD).chunk(2, -1)
@@ -132,7 +136,7 @@ class Vocoder(nn.Module):
         at_bin_BFO = turn_BFO * (N_FFT / (2.0 * math.pi * HOP))
         centre_O = (self.pitch_hz_O * (N_FFT / RATE_HZ)).round().long()
         level_BFO = prior_BFK[..., centre_O] * (gain_BFO - 0.7).clamp(max=3.0).exp()
-        tone_BFO = torch.polar(level_BFO, phase_BFO)
+        tone_BFO = from_polar(level_BFO, phase_BFO)
         bins_OL = centre_O[:, None] + LOBE.to(centre_O.device)
         lobe_BFOL = hann_lobe(bins_OL - at_bin_BFO[..., None])
         drawn = (tone_BFO[..., None] * lobe_BFOL).flatten(2)

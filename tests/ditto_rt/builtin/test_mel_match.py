@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ditto_rt.builtin import frames, mel, mel_match
 from ditto_rt.builtin.frames import analyse, synthesise
 from ditto_rt.builtin.mel import BANDS, HOP, RATE_HZ, log_mel_BMF
 from ditto_rt.builtin.mel_match import LAST_PUSHES, MOST, match_mel
@@ -37,15 +38,15 @@ def test_phases_of_the_bass_settle_into_what_frames_can_have() -> None:
     samples = torch.arange(FRAMES * HOP) / RATE_HZ
     tone_BN = 0.5 * torch.sin(2 * torch.pi * 55.0 * samples)[None]
     # The right magnitudes, and phases that jump by up to an eighth of a turn to either side.
-    spectrum_BKF = analyse(tone_BN, circular=False)
+    spectrum_BFK = analyse(tone_BN, circular=False)
     turned = 0.25 * (torch.rand(FRAMES, generator=torch.Generator().manual_seed(6)) - 0.5)
-    jumpy_BN = synthesise(spectrum_BKF * torch.exp(2j * torch.pi * turned), circular=False)
+    jumpy_BN = synthesise(spectrum_BFK * torch.exp(2j * torch.pi * turned)[:, None], circular=False)
     made_BN = match_mel(jumpy_BN, log_mel_BMF(tone_BN), circular=False)
 
     def purity(audio_BN: torch.Tensor) -> float:
-        size_BKF = analyse(audio_BN, False).abs()[..., 4:-4]
-        real_BKF = spectrum_BKF.abs()[..., 4:-4]
-        return float((size_BKF - real_BKF).norm() / real_BKF.norm())
+        size_BFK = analyse(audio_BN, False).abs()[:, 4:-4]
+        real_BFK = spectrum_BFK.abs()[:, 4:-4]
+        return float((size_BFK - real_BFK).norm() / real_BFK.norm())
 
     assert purity(made_BN) < 0.5 * purity(jumpy_BN)
 
@@ -94,3 +95,15 @@ def test_gradients_are_those_of_finite_differences() -> None:
     with torch.no_grad():
         between = (value(1e-6) - value(-1e-6)) / 2e-6
     torch.testing.assert_close(along, between, rtol=5e-3, atol=0)
+
+
+def test_tables_first_made_without_gradients_serve_with_them() -> None:
+    mel._filters.cache_clear()
+    mel_match._filters.cache_clear()
+    for made_once in (frames._window, frames._mirrored_K, frames._weight_N):
+        made_once.cache_clear()
+    with torch.inference_mode():
+        match_mel(_noise(7), _slope(), circular=False)
+    asked_BMF = _slope().requires_grad_()
+    (slope,) = torch.autograd.grad(match_mel(_noise(7), asked_BMF, False).sum(), asked_BMF)
+    assert slope.abs().sum() > 0.0

@@ -1,5 +1,6 @@
 """A process that keeps its size: what glibc and Python would do later, done at the start."""
 
+import os
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from tests.source_tree import ROOT
 # As the control process uses them: large blocks, small ones that stay between them, and names.
 GROWS = """
 import sys, psutil
-from daemon import heap
+from ditto_rt import heap
 import daemon.service
 if {settled}:
     heap.settle()
@@ -44,3 +45,43 @@ def growth_bytes(settled: bool) -> int:
 def test_a_settled_process_keeps_its_size() -> None:
     assert growth_bytes(settled=False) > 900 * 1024
     assert growth_bytes(settled=True) < 200 * 1024
+
+
+# As an iteration does: tensors of some megabytes, made and dropped in another order each time.
+ITERATES = """
+import random, resource
+import torch
+from ditto_rt import heap
+if {kept}:
+    heap.keep_pages()
+def iterate():
+    blocks = [torch.zeros(random.randrange(500_000, 2_000_000)) for _ in range(12)]
+    random.shuffle(blocks)
+    while blocks:
+        blocks.pop()
+random.seed(0)
+for _ in range(3):
+    iterate()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    iterate()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def new_pages(kept: bool) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", ITERATES.format(kept=kept)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc does this")
+def test_an_iteration_takes_the_pages_of_the_last_one() -> None:
+    assert new_pages(kept=False) > 10_000
+    assert new_pages(kept=True) < 4_000
