@@ -56,7 +56,7 @@ soak: $(VENV)/.stamp-dev ## play an hour's busy set and watch the memory (SOAK_M
 	$(BIN)/ditto-rt bench soak --minutes $(SOAK_MINUTES) $(ARGS)
 
 docs: $(VENV)/.stamp-dev ## write docs/protocol.md from the message table
-	$(BIN)/python -m daemon.document > docs/protocol.md.new
+	$(BIN)/python -m daemon.protocol.document > docs/protocol.md.new
 	mv docs/protocol.md.new docs/protocol.md
 
 patches: $(VENV)/.stamp-dev ## write the Max and Pure Data patches from max_patches/make_patches.py

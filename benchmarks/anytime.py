@@ -26,7 +26,7 @@ from rich.table import Table
 from daemon.bench.process import Peer, running
 from daemon.engine.produce import load_model, warm_up
 from daemon.files import write_wav
-from daemon.shelf import place
+from daemon.takes.shelf import place
 from ditto_rt.render import Progress, Take, render
 from ditto_rt.spec import Intensity, Job, Point
 from ditto_rt.tags import GENRES, MOODS

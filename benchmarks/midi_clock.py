@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from daemon.audio.wire import Clock
-from daemon.following import JUMP_S, Heading, error_s, grain, placed, plain_bpm, steered
+from daemon.playing.following import JUMP_S, Heading, error_s, grain, placed, plain_bpm, steered
+from daemon.playing.timebase import Timebase
+from daemon.playing.transport import Transport
 from daemon.sources.song import Song
-from daemon.timebase import Timebase
-from daemon.transport import Transport
 
 RATE_HZ = 48_000
 DRIFT = 1 + 50e-6

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pythonosc.osc_message_builder import OscMessageBuilder
 
-from daemon import guard
-from daemon.guard import Message
-from daemon.protocol import COMMANDS
+from daemon.osc import guard
+from daemon.osc.guard import Message
+from daemon.protocol.messages import COMMANDS
 
 _KINDS: dict[str, Callable[[str], int | float | str]] = {"i": int, "f": float, "s": str}
 

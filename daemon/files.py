@@ -12,8 +12,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from daemon.arguments import shown
 from daemon.errors import Refusal
+from daemon.osc.arguments import shown
 
 if TYPE_CHECKING:
     import numpy as np

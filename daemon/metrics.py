@@ -21,7 +21,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from daemon.audio.wire import Meter, Times
-from daemon.office import Office
+from daemon.commands.office import Office
 from ditto_rt import __version__
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

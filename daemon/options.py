@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from daemon.slots import checked
+from daemon.takes.slots import checked
 from ditto_rt import limits
 from ditto_rt.errors import BadTarget
 from ditto_rt.spec import (

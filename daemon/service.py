@@ -14,29 +14,36 @@ from types import TracebackType
 from typing import Self
 
 from daemon import web
-from daemon.announcer import Announcer
 from daemon.audio.wire import Meter
-from daemon.automation import Automation
-from daemon.clients import Clients
-from daemon.conductor import Conductor
+from daemon.commands.dispatch import Dispatcher
+from daemon.commands.mailbox import Mailbox
+from daemon.commands.office import Office
+from daemon.commands.snapshot import snapshot
+from daemon.commands.udp import Endpoint
 from daemon.config import Config, expand
-from daemon.desk import Desk
-from daemon.dispatch import Dispatcher
-from daemon.endless import Endless
 from daemon.errors import ConfigError
-from daemon.link import AudioEvent, AudioLink, EngineLink, LinkEvent, audio_command, engine_command
-from daemon.mailbox import Mailbox
+from daemon.live.automation import Automation
+from daemon.live.endless import Endless
 from daemon.metrics import Child, Metrics
-from daemon.office import Office
-from daemon.outbox import Outbox
+from daemon.osc.clients import Clients
+from daemon.osc.outbox import Outbox
+from daemon.osc.schedule import Schedule
+from daemon.playing.announcer import Announcer
+from daemon.playing.conductor import Conductor
+from daemon.playing.stage import Stage
+from daemon.processes.link import (
+    AudioEvent,
+    AudioLink,
+    EngineLink,
+    LinkEvent,
+    audio_command,
+    engine_command,
+)
+from daemon.rendering.desk import Desk
 from daemon.scenes.board import Board
 from daemon.scenes.folder import SceneFolder
-from daemon.schedule import Schedule
-from daemon.shelf import Shelf, place
-from daemon.snapshot import snapshot
-from daemon.stage import Stage
-from daemon.takes import TakeFolder
-from daemon.udp import Endpoint
+from daemon.takes.collection import TakeFolder
+from daemon.takes.shelf import Shelf, place
 
 GRACE_S = 1.0
 MEGABYTE = 1_000_000

@@ -6,9 +6,9 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from daemon.holder import refused
 from daemon.metrics import CONTENT_TYPE
-from daemon.takes import NAME
+from daemon.processes.holder import refused
+from daemon.takes.collection import NAME
 
 PAGE = Path(__file__).parent / "page" / "index.html"
 _TYPES = {".wav": "audio/wav", ".json": "application/json"}

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from daemon.arguments import shown
 from daemon.errors import Refusal
+from daemon.osc.arguments import shown
 
 MEMBERS = 100_000
 # Two compressions whose failures are known.

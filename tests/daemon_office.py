@@ -8,24 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daemon import config, guard
+from daemon import config
 from daemon.audio.wire import Order as AudioOrder
-from daemon.automation import Automation
-from daemon.clients import Address, Clients
-from daemon.conductor import Conductor
+from daemon.commands.dispatch import Dispatcher
+from daemon.commands.mailbox import Mailbox
+from daemon.commands.office import Office
 from daemon.config import Transport
-from daemon.desk import Desk
-from daemon.dispatch import Dispatcher
-from daemon.endless import Endless
-from daemon.mailbox import Mailbox
-from daemon.office import Office
-from daemon.outbox import Outbox
+from daemon.engine.wire import Finished, Order, Published, Ready, RenderOrder
+from daemon.live.automation import Automation
+from daemon.live.endless import Endless
+from daemon.osc import guard
+from daemon.osc.clients import Address, Clients
+from daemon.osc.outbox import Outbox
+from daemon.playing.conductor import Conductor
+from daemon.playing.stage import Stage
+from daemon.rendering.desk import Desk
 from daemon.scenes.board import Board
 from daemon.scenes.folder import SceneFolder
-from daemon.shelf import Shelf
-from daemon.stage import Stage
-from daemon.takes import TakeFolder, file_name
-from daemon.wire import Finished, Order, Published, Ready, RenderOrder
+from daemon.takes.collection import TakeFolder
+from daemon.takes.shelf import Shelf
+from daemon.takes.take import file_name
 from ditto_rt.spec import Quality, Report, SeamReport
 
 SENDER: Address = ("127.0.0.1", 40_001)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aalink import Link
 
-from tests.daemon_process import Daemon, Peer, running
+from daemon.bench.process import Daemon, Peer, running
 
 BPM = 97.3
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from daemon.files import write_wav
 from daemon.scenes.scene import Part, Scene
-from daemon.takes import Take
+from daemon.takes.take import Take
 from ditto_rt.spec import Job
 from tests.daemon_office import RATE_HZ, report
 

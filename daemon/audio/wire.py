@@ -48,7 +48,7 @@ class Play:
 
     Its passes start at origin + round(k * period / parts). A pass has so many beats, and was asked
     to be as loud as `asked` says. frames: how long a pass is where the file holds more, first what
-    leads into the take, which then has its own end (`daemon.takes.open_name`); 0: it is the loop.
+    leads into the take, which then has its own end (`daemon.takes.take.open_name`); 0: the loop.
     """
 
     slot: int

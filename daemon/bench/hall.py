@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from daemon.bench.jack import PERIOD, RATE_HZ, Capture, capture, server
 from daemon.bench.process import QUALITY, Daemon, Peer, running
 from daemon.files import write_json, write_wav
-from daemon.slots import Slot
-from daemon.takes import Take
+from daemon.takes.slots import Slot
+from daemon.takes.take import Take
 from ditto_rt.spec import Report, SeamReport
 
 AUDIO = '[audio]\noutput = "auto"\n'

@@ -3,12 +3,12 @@
 import random
 from collections.abc import Iterator
 
-from daemon import guard, pattern
-from daemon.arguments import read_call
 from daemon.bench.osc_bytes import bundle, message, random_packet
 from daemon.errors import Refusal
-from daemon.protocol import COMMANDS
-from daemon.rows import Command
+from daemon.osc import guard, pattern
+from daemon.osc.arguments import read_call
+from daemon.osc.rows import Command
+from daemon.protocol.messages import COMMANDS
 
 QUIT = b"/ditto/quit"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from daemon.config import Config, expand
 from daemon.doctor.findings import Finding, of_disk
-from daemon.holder import holder
+from daemon.processes.holder import holder
 
 TORCH = (
     "import torch; print(torch.__version__, "

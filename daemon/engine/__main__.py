@@ -12,8 +12,8 @@ from typing import BinaryIO, NoReturn
 
 from daemon.config import Cache
 from daemon.engine.inbox import Inbox, start_reader
+from daemon.engine.wire import Event, Ready, Unready, encode
 from daemon.niceness import set_niceness
-from daemon.wire import Event, Ready, Unready, encode
 
 
 def main(events_fd: int, device_name: str, threads: int, cache: Cache) -> int:

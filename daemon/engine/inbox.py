@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from queue import SimpleQueue
 
-from daemon.wire import CancelOrder, RenderOrder, SaveOrder, read_order
+from daemon.engine.wire import CancelOrder, RenderOrder, SaveOrder, read_order
 
 _GRACE_S = 1.0
 

@@ -11,8 +11,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.engine.wire import Hit
 from daemon.files import write_wav
-from daemon.wire import Hit
 from ditto_rt import builtin, devices
 from ditto_rt.model import Model
 from ditto_rt.render import Progress, Take, render

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from daemon.engine.pace import Costs
+from daemon.engine.wire import Event, Finished, Published, RenderOrder, Saved, SaveOrder
 from daemon.files import whole, write_json, write_wav
-from daemon.takes import Take as Record
-from daemon.takes import file_name, open_name
-from daemon.wire import Event, Finished, Promise, Published, RenderOrder, Saved, SaveOrder
+from daemon.takes.take import Promise, file_name, open_name
+from daemon.takes.take import Take as Record
 from ditto_rt.render import Take
 
 Emit: TypeAlias = Callable[[Event], None]

@@ -22,7 +22,7 @@ from daemon.cache.request import Request, distances, request_of
 from daemon.cache.store import FAR, Cache
 from daemon.engine.ladder import climb_down
 from daemon.engine.produce import Found, Held, Render
-from daemon.wire import Hit
+from daemon.engine.wire import Hit
 from ditto_rt.builtin import weights
 from ditto_rt.layout import lay_out
 from ditto_rt.limits import SEED

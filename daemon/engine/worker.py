@@ -10,7 +10,7 @@ from daemon.engine.pace import Costs, Pace
 from daemon.engine.produce import Found, Held, Render
 from daemon.engine.publish import Emit, Publisher, save
 from daemon.engine.stoppable import Unwanted, stoppable
-from daemon.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
+from daemon.engine.wire import Advanced, Recalled, RenderOrder, SaveOrder, Stopped
 from ditto_rt.errors import DittoError, OutOfMemory
 from ditto_rt.heap import give_back
 from ditto_rt.model import Model

@@ -14,16 +14,16 @@ from pathlib import Path
 from types import MappingProxyType
 
 from daemon.aside import in_thread
-from daemon.delivery import values_at
-from daemon.desk import Desk
-from daemon.endless import Endless
 from daemon.errors import Refusal
-from daemon.outbox import Asker, Outbox
+from daemon.live.endless import Endless
+from daemon.osc.outbox import Asker, Outbox
+from daemon.playing.stage import Stage
+from daemon.playing.timeline import Held
+from daemon.rendering.delivery import values_at
+from daemon.rendering.desk import Desk
 from daemon.scenes.capture import capture
 from daemon.scenes.folder import SceneFolder, told
 from daemon.scenes.scene import Part, Scene, checked_name
-from daemon.stage import Stage
-from daemon.timeline import Held
 
 LOOK_S = 2.0
 NO_BEAT = -1.0

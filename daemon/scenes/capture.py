@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from daemon.desk import Desk
-from daemon.endless import Endless
 from daemon.errors import Refusal
+from daemon.live.endless import Endless
+from daemon.playing.stage import Stage
+from daemon.playing.timeline import Held
+from daemon.rendering.desk import Desk
 from daemon.scenes.scene import Part, Scene
-from daemon.slots import SLOTS
-from daemon.stage import Stage
-from daemon.timeline import Held
+from daemon.takes.slots import SLOTS
 
 
 def capture(

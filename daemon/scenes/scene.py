@@ -12,8 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from daemon.errors import Refusal
-from daemon.slots import Slot
-from daemon.takes import Take
+from daemon.takes.slots import Slot
+from daemon.takes.take import Take
 from ditto_rt import limits
 from ditto_rt.spec import Job
 from ditto_rt.tags import Tags

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 import pytest
 
+from daemon.bench.osc_bytes import message
 from daemon.client import argument, exchange, is_end
-from daemon.guard import Message, read
-from daemon.protocol import COMMANDS
-from tests.osc_bytes import message
+from daemon.osc.guard import Message, read
+from daemon.protocol.messages import COMMANDS
 
 
 @pytest.mark.parametrize(

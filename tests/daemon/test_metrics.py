@@ -8,10 +8,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from daemon.audio.wire import Clock, Meter, Opened, Times
+from daemon.bench.osc_bytes import message
+from daemon.commands.tally import Tally
 from daemon.metrics import Metrics, quantile_s, upper_s
-from daemon.tally import Tally
 from tests.daemon_office import Bench
-from tests.osc_bytes import message
 
 
 @dataclass

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.daemon_process import Daemon, Peer, running
+from daemon.bench.process import Daemon, Peer, running
 from tests.follow import loudness_error
 
 LONG = "[render]\nsearch_steps = 1\niterations = 1000\n"

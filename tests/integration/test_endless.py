@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from daemon.bench.hall import Hall, launch_of, open_hall
 from daemon.bench.jack import RATE_HZ
 from ditto_rt.timing import JOIN_S
-from tests.hall import Hall, launch_of, open_hall
 from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")

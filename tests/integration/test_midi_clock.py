@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from daemon.bench.jack import server
-from tests.daemon_process import Daemon, Peer, running
+from daemon.bench.process import Daemon, Peer, running
 from tests.jack_server import need_jack
 from tests.source_tree import ROOT
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from daemon.bench.hall import AUDIO, Hall, launch_of, looped, write_take
 from daemon.bench.jack import RATE_HZ, Capture, capture, server
-from tests.daemon_process import QUALITY, Daemon, running
-from tests.hall import AUDIO, Hall, launch_of, looped, write_take
+from daemon.bench.process import QUALITY, Daemon, running
 from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")

@@ -9,7 +9,7 @@ from daemon.bench.hall import FADE, Hall, launch_of, open_hall
 from daemon.bench.jack import PERIOD, RATE_HZ
 from daemon.bench.osc_bytes import bundle, message
 from daemon.bench.process import QUALITY
-from daemon.schedule import NTP_EPOCH_S
+from daemon.osc.schedule import NTP_EPOCH_S
 from tests.jack_server import need_jack
 
 pytestmark = pytest.mark.xdist_group("jack")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from daemon.arguments import read_call
-from daemon.protocol import COMMANDS, REPLIES
-from daemon.rows import Arg, Reply
+from daemon.osc.arguments import read_call
+from daemon.osc.rows import Arg, Reply
+from daemon.protocol.messages import COMMANDS, REPLIES
 from tests.max_patches.maxfile import FOLDER, PATCHES, Patcher, arguments, kind, read
 
 LETTERS = {"int": "i", "float": "f", "text": "s"}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from daemon.arguments import read_call
-from daemon.protocol import COMMANDS
+from daemon.osc.arguments import read_call
+from daemon.protocol.messages import COMMANDS
 from tests.max_patches.pd import RATE_HZ, client, play
 
 EVERYTHING = (

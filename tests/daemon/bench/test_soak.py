@@ -7,7 +7,7 @@ import pytest
 from daemon.bench.hostile import GOOD, LEFT_OUT, OTHERS, hostile, is_heard, is_obeyed, sample
 from daemon.bench.osc_bytes import bundle, message
 from daemon.bench.soak import GROWTH, SHORT_GROWTH, Sample, growths
-from daemon.protocol import COMMANDS
+from daemon.protocol.messages import COMMANDS
 
 MIB = 2**20
 

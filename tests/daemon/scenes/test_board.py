@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from daemon.audio.wire import Clock, Gain, Keep, Opened, Play, Silent, Stop, Trouble
-from daemon.outbox import Asker
+from daemon.bench.osc_bytes import message
+from daemon.commands.snapshot import snapshot
+from daemon.osc.outbox import Asker
+from daemon.playing.stage import RAMP_PARTS
 from daemon.scenes.board import Board
 from daemon.scenes.bundle import read_bundle, write_bundle
 from daemon.scenes.folder import SceneFolder
-from daemon.snapshot import snapshot
-from daemon.stage import RAMP_PARTS
-from daemon.takes import file_name
+from daemon.takes.take import file_name
 from tests.daemon_office import OTHER, RATE_HZ, SENDER, Bench
-from tests.osc_bytes import message
 from tests.scene_parts import FRAMES, write_sound
 
 BEAT = RATE_HZ // 2

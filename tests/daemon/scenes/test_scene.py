@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from daemon.errors import Refusal
 from daemon.scenes.scene import Part, Scene, checked_name, key_of
-from daemon.slots import Slot
-from daemon.takes import Take
+from daemon.takes.slots import Slot
+from daemon.takes.take import Take
 from ditto_rt.spec import Intensity, Job, Melody, Note, Point, Quality, Structure
 from ditto_rt.tags import Tags
 from tests.daemon_office import report

@@ -1,0 +1,1 @@
+"""OSC itself, whatever the commands: packets, arguments, patterns, clients, what is sent."""

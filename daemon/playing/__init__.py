@@ -1,0 +1,1 @@
+"""What plays when: transport, plans of the slots, and who leads."""

@@ -1,0 +1,1 @@
+"""The line of renders: jobs, deadlines, what the engine delivers."""
