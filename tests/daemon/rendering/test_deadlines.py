@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.daemon.test_stage import BEAT, at, play, render
+from tests.daemon.playing.test_stage import BEAT, at, play, render
 
 from daemon.bench.osc_bytes import message
 from daemon.engine.wire import Advanced, Finished, Published
