@@ -19,6 +19,8 @@ from ditto_rt.spec import Job
 from ditto_rt.timing import frame_count
 
 RMS_HOP = 512
+# What a take may be turned down or up by as a whole; further up, its peaks would be bent audibly.
+FADER_DB = (-60.0, 6.0)
 # The built-in encoder's analysis window reaches this far beyond a latent step.
 ENCODER_REACH = 1024
 
@@ -69,7 +71,7 @@ def _latent_match(job: Job, layout: Layout, model: Model) -> Control | None:
     return controls.LatentMatch(job.region.mode, reference_BCHW, mask_W)
 
 
-def _intensity(job: Job, layout: Layout, model: Model) -> Control | None:
+def _intensity(job: Job, layout: Layout, model: Model) -> controls.Intensity | None:
     if job.intensity is None:
         return None
     frames = frame_count(layout.take, RMS_HOP)
@@ -77,8 +79,24 @@ def _intensity(job: Job, layout: Layout, model: Model) -> Control | None:
     # Smoothing over one second; Savitzky-Golay wants an odd number of frames.
     window = round(model.sample_rate_hz / RMS_HOP) // 2 * 2 + 1
     return controls.Intensity(
-        torch.from_numpy(db_T).to(model.device), layout.take, hop=RMS_HOP, window=window
+        torch.from_numpy(db_T).to(model.device),
+        layout.take,
+        hop=RMS_HOP,
+        window=window,
+        # What goes on from known audio is as loud as that is.
+        fader_db=FADER_DB if job.region is None else None,
     )
+
+
+def fader_db(job: Job, layout: Layout, model: Model, audio_BN: Tensor) -> float:
+    """Return by how much to turn a job's decoded audio up, so that its curve is met in the mean.
+
+    0 where no curve is asked, or where the audio continues what is known.
+    """
+    asked = _intensity(job, layout, model)
+    if asked is None:
+        return 0.0
+    return float(asked.gain_db_B(Rendered(audio_BN, audio_BN[:, layout.lead :]))[0])
 
 
 def _melody(job: Job, layout: Layout, model: Model) -> Control | None:

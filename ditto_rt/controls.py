@@ -111,6 +111,9 @@ class Intensity:
     db_T holds the target at each RMS frame (`targets.decibels`). Level and target pass through the
     same Savitzky-Golay filter, so that a corner in the curve costs nothing. mask_T chooses frames;
     None takes all.
+
+    Where fader_db is given, the whole clip may be turned up or down within these bounds before it
+    is compared, as `gain_db_B` says: a fader costs no music, and the shape is what is searched.
     """
 
     db_T: Tensor
@@ -119,6 +122,7 @@ class Intensity:
     hop: int = 512
     window: int = 87
     mask_T: Tensor | None = None
+    fader_db: tuple[float, float] | None = None
     weight: float = 1.0
     name: str = "intensity"
     needs_audio: bool = True
@@ -126,7 +130,15 @@ class Intensity:
     def loss(self, rendered: Rendered) -> Tensor:
         """Return the mean squared error in dB^2."""
         level_BT, target_T = self.curves(rendered)
-        return (level_BT - target_T).square().mean()
+        return (level_BT + self._gain_db_B(level_BT, target_T)[:, None] - target_T).square().mean()
+
+    def gain_db_B(self, rendered: Rendered) -> Tensor:
+        """Return by how much to turn each clip up, so that its mean level is the target's."""
+        return self._gain_db_B(*self.curves(rendered))
+
+    def _gain_db_B(self, level_BT: Tensor, target_T: Tensor) -> Tensor:
+        low_db, high_db = self.fader_db or (0.0, 0.0)
+        return (target_T - level_BT).mean(dim=1).clamp(low_db, high_db)
 
     def curves(self, rendered: Rendered) -> tuple[Tensor, Tensor]:
         """Return the smoothed level_BT and target_T in dB, at the frames that count."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ditto_rt import schedule
-from ditto_rt.assemble import Target, assemble, known_latent, reference_latent
+from ditto_rt.assemble import Target, assemble, fader_db, known_latent, reference_latent
 from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
 from ditto_rt.measure import measure
@@ -196,7 +196,9 @@ class _Maker:
         """Return the take of x_0, not final, as one that was found after `losses`."""
         model, rate_hz = self.model, self.output_rate_hz
         with torch.inference_mode():
-            audio_N = model.decode(x0_BCHW)[0].float().cpu().numpy()
+            audio_BN = model.decode(x0_BCHW)
+            gain_db = fader_db(self.job, self.layout, model, audio_BN)
+            audio_N = (audio_BN[0] * 10.0 ** (gain_db / 20.0)).float().cpu().numpy()
         region = self.job.region
         continues = region is not None and region.mode == "continue"
         if continues:
@@ -216,7 +218,8 @@ class _Maker:
             model=model.name,
             device=str(model.device),
             seam=measured.seam,
-            intensity=measured.intensity,
+            intensity=measured.intensity
+            and measured.intensity.model_copy(update={"gain_db": gain_db}),
             melody=measured.melody,
             structure=measured.structure,
         )

@@ -197,12 +197,14 @@ class IntensityReport(_Frozen):
     """How closely the loudness curve was met, from the rendered file.
 
     level_db: how loud the take is in the middle of each of so many equal parts of it, smoothed as
-    for the figures; empty in reports from before there was one.
+    for the figures; empty in reports from before there was one. gain_db: by how much the whole take
+    was turned up, which is in all other figures.
     """
 
     mse_db2: Measured
     correlation: Measured
     level_db: tuple[Measured, ...] = ()
+    gain_db: Measured = 0.0
 
 
 class MelodyReport(_Frozen):

@@ -73,6 +73,18 @@ def test_intensity_off_by_six_decibels_costs_36() -> None:
     assert _loss(Intensity(CRESCENDO, SAMPLES), _shaped(CRESCENDO + 6)) == pytest.approx(36, 0.02)
 
 
+def test_a_fader_takes_what_is_off_in_the_mean_and_no_more() -> None:
+    control = Intensity(CRESCENDO, SAMPLES, fader_db=(-10.0, 6.0))
+    assert _loss(control, _shaped(CRESCENDO - 6)) < 0.05
+    assert _loss(control, _shaped(CRESCENDO + 10)) < 0.05
+    assert _loss(control, _shaped(CRESCENDO - 9)) == pytest.approx(9, 0.05)
+    assert _loss(control, _shaped(CRESCENDO + 14)) == pytest.approx(16, 0.05)
+    # Neither does it change the shape.
+    assert _loss(control, _shaped(DECRESCENDO)) == pytest.approx(400 / 3, rel=0.05)
+    (gain_db,) = control.gain_db_B(Rendered(torch.zeros(1), _shaped(CRESCENDO + 4)))
+    assert gain_db == pytest.approx(-4, abs=0.05)
+
+
 def test_a_sudden_change_in_the_curve_can_be_met() -> None:
     jump = _curve((0, -30), (2, -30), (2.01, -12), (4, -12))
     assert _loss(Intensity(jump, SAMPLES), _shaped(jump)) < 0.1

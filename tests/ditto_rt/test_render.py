@@ -145,6 +145,22 @@ def test_the_search_lowers_the_loss_and_the_file_follows(model: Builtin) -> None
     assert made.intensity.mse_db2 < 0.5 * free.intensity.mse_db2
 
 
+def test_a_take_is_turned_up_or_down_to_its_curve(model: Builtin) -> None:
+    unsearched = FAST.model_copy(update={"iterations": 0})
+    quiet = Intensity(points=(Point(beat=0, db=-41),))
+    job = Job(genre="house", bpm=120, beats=4, quality=unsearched)
+    plain, turned = _take(job, model), _take(job.model_copy(update={"intensity": quiet}), model)
+    found = turned.report.intensity
+    assert found is not None and found.gain_db < -10
+    # Nothing but the level is another one; far below the knee, no peak is bent.
+    factor = 10.0 ** (found.gain_db / 20.0)
+    loud_N = np.abs(plain.audio_N) < 0.89
+    np.testing.assert_allclose(
+        turned.audio_N[loud_N], factor * plain.audio_N[loud_N], atol=1e-4 * factor
+    )
+    assert np.mean(found.level_db) == pytest.approx(-41, abs=1.0)
+
+
 def test_the_search_stops_where_it_is_close_enough(model: Builtin) -> None:
     gentle = Intensity(points=(Point(beat=0, db=-24), Point(beat=6, db=-18)))
     take = _take(Job(genre="house", beats=6, intensity=gentle), model)

@@ -4,13 +4,13 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.daemon.playing.test_stage import BEAT, at, play, render
 
 from daemon.bench.osc_bytes import message
 from daemon.engine.wire import Advanced, Finished, Published
 from daemon.osc.outbox import Asker
 from daemon.rendering.deadlines import FirstVersions, aim
 from daemon.takes.take import Promise
+from tests.daemon.playing.test_stage import BEAT, at, play, render
 from tests.daemon_office import RATE_HZ, Bench, report
 
 
