@@ -1,6 +1,7 @@
 """`ditto-rt bench ...`: the figures of docs/results.md about the running daemon."""
 
 import json
+import signal
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 app = typer.Typer(no_args_is_help=True, help="Measure a daemon of its own on this machine.")
+
+
+@app.callback()
+def _ended_from_outside() -> None:
+    # The default would leave the daemon and the JACK server that were started, and what they hold.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 PARTS = ("launches", "trigger", "start", "first", "engine", "audio", "hostile")

@@ -35,7 +35,7 @@ def render(bench: Bench, slot: int) -> None:
     """Let the engine make a take of what is set, with a measured level."""
     bench.desk.submit(slot, Asker((SENDER,), "/ditto/render"))
     order = bench.rendering()
-    figures = IntensityReport(mse_db2=4.0, correlation=0.9, level_db=LEVEL_DB)
+    figures = IntensityReport(mse_db2=4.0, correlation=0.9, level_db=LEVEL_DB, gain_db=-5.24)
     made = report().model_copy(update={"intensity": figures})
     bench.desk.on_event(Published(id=order.id, version=order.version, report=made))
     bench.desk.on_event(Finished(id=order.id))
@@ -84,7 +84,8 @@ def test_a_slot_that_plays(bench: Bench, program: Callable[[str], str], tmp_path
     text = words(html)
     for part in ("120 bpm", "own clock", "dark techno", "take 1", "-6 dB", "sound on"):
         assert part in text, part
-    assert "loudness off by 2.0 dB" in text and "waits for its turn" in text
+    assert "loudness off by 2.0 dB" in text and "turned down by 5.2 dB" in text
+    assert "waits for its turn" in text
     assert 'aria-label="loudness along the loop: asked, reached"' in html
     assert "the engine was killed by signal 9 while it rendered slot 3; it is coming back" in text
     assert 'src="takes/slot03_v0001.wav"' in html
