@@ -42,8 +42,8 @@ def settle() -> None:
 def keep_pages() -> None:
     """Let what is freed stay in the heap, until `give_back`.
 
-    An iteration of a search makes and drops the same tensors as the last one. Their pages were the
-    system's each time, which cleared them: without that a call of the vocoder takes a quarter less.
+    An iteration of a search makes and drops the same tensors as the last one. By glibc's own choice
+    their pages go back to the system, which clears them anew: a quarter of a call of the vocoder.
     """
     if library := _library():
         library.mallopt(_MMAP_THRESHOLD, _LARGEST_MAP_BYTES)

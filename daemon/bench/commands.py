@@ -14,13 +14,13 @@ from rich.table import Table
 app = typer.Typer(no_args_is_help=True, help="Measure a daemon of its own on this machine.")
 
 
+PARTS = ("launches", "trigger", "start", "first", "engine", "audio", "hostile")
+
+
 @app.callback()
 def _ended_from_outside() -> None:
     # The default would leave the daemon and the JACK server that were started, and what they hold.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
-PARTS = ("launches", "trigger", "start", "first", "engine", "audio", "hostile")
 
 
 @app.command()

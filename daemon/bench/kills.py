@@ -12,11 +12,12 @@ import numpy as np
 from daemon.bench.figures import Figure, Plan
 from daemon.bench.hall import Audio, Hall, looped, open_hall
 from daemon.bench.jack import PERIOD, RATE_HZ
+from daemon.bench.process import Peer
 
 # A millisecond: far below what is heard as early or late.
 MOST_BESIDE = RATE_HZ // 1000
 # How long an engine that was killed may be away.
-BACK_S = 10.0
+BACK_S, AWAY_S = 10.0, 120.0
 JOB_SLOT, REQUEST = 15, 77
 # Renders that are killed last longer than it takes to kill them.
 SETTINGS = "[render]\nsteps = 4\nsearch_steps = 2\niterations = 60\n"
@@ -71,9 +72,8 @@ def engine(plan: Plan) -> list[Figure]:
             block = len(hall.heard.blocks)
             os.kill(hall.daemon.child("daemon.engine"), signal.SIGKILL)
             killed_s = time.monotonic()
-            for away in (False, True):
-                while (watcher.ask("/ditto/status")[1][0] == "loading") == away:
-                    time.sleep(0.02)
+            _wait_for(watcher, loading=True)
+            _wait_for(watcher, loading=False)
             back_s.append(time.monotonic() - killed_s)
             ends.append(_end_of(hall, REQUEST + number))
             ended_s.append(time.monotonic() - killed_s)
@@ -88,6 +88,14 @@ def engine(plan: Plan) -> list[Figure]:
         Figure(f"{kills}: back after, at most", max(back_s), "s", BACK_S),
         Figure(f"{kills}: kill to the job's end, at most", max(ended_s), "s"),
     ]
+
+
+def _wait_for(peer: Peer, loading: bool) -> None:
+    until_s = time.monotonic() + AWAY_S
+    while ((state := peer.ask("/ditto/status")[1][0]) == "loading") != loading:
+        if time.monotonic() > until_s or state == "failed":
+            raise TimeoutError(f"the engine is {state}, {AWAY_S:g} s after it was killed")
+        time.sleep(0.02)
 
 
 def _end_of(hall: Hall, request: int) -> bool:

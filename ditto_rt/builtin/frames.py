@@ -56,7 +56,7 @@ def _join(spectrum_BFK: Tensor) -> Tensor:
 
 
 class _Split(torch.autograd.Function):
-    """Windowed frames' spectra; its gradient is a join (torch's own takes three times as long)."""
+    """Windowed frames' spectra; its gradient is a join, where torch's own pads to a whole FFT."""
 
     @staticmethod
     def forward(ctx: Any, audio_BN: Tensor, size: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Complex numbers by their magnitudes, with gradients that make no complex product.
 
-torch's own take two to three times as long on a CPU. Any shape; gradients as torch defines them for
+torch's own take up to 1.7 times as long on a CPU. Any shape; gradients as torch defines them for
 complex numbers, d/dRe + i d/dIm.
 """
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from ditto_rt import heap
 from tests.source_tree import ROOT
 
 # As the control process uses them: large blocks, small ones that stay between them, and names.
@@ -28,13 +29,14 @@ print(rss().rss - before)
 """
 
 
-def growth_bytes(settled: bool) -> int:
+def printed(script: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", GROWS.format(settled=settled)],
+        [sys.executable, "-c", script],
         capture_output=True,
         text=True,
         check=True,
         cwd=ROOT,
+        env={**os.environ, **heap.ENVIRONMENT},
     )
     return int(done.stdout)
 
@@ -43,8 +45,8 @@ def growth_bytes(settled: bool) -> int:
     sys.platform != "linux" or sys.version_info >= (3, 12), reason="glibc and Python 3.11 do this"
 )
 def test_a_settled_process_keeps_its_size() -> None:
-    assert growth_bytes(settled=False) > 900 * 1024
-    assert growth_bytes(settled=True) < 200 * 1024
+    assert printed(GROWS.format(settled=False)) > 900 * 1024
+    assert printed(GROWS.format(settled=True)) < 200 * 1024
 
 
 # As an iteration does: tensors of some megabytes, made and dropped in another order each time.
@@ -69,19 +71,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def new_pages(kept: bool) -> int:
-    done = subprocess.run(
-        [sys.executable, "-c", ITERATES.format(kept=kept)],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env={**os.environ, "MALLOC_ARENA_MAX": "2"},
-    )
-    return int(done.stdout)
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc does this")
 def test_an_iteration_takes_the_pages_of_the_last_one() -> None:
-    assert new_pages(kept=False) > 10_000
-    assert new_pages(kept=True) < 4_000
+    assert printed(ITERATES.format(kept=False)) > 10_000
+    assert printed(ITERATES.format(kept=True)) < 4_000

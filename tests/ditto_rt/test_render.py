@@ -152,11 +152,11 @@ def test_a_take_is_turned_up_or_down_to_its_curve(model: Builtin) -> None:
     plain, turned = _take(job, model), _take(job.model_copy(update={"intensity": quiet}), model)
     found = turned.report.intensity
     assert found is not None and found.gain_db < -10
-    # Nothing but the level is another one; far below the knee, no peak is bent.
+    # Nothing but the level is another one, where the limiter bent no peak of the louder one.
     factor = 10.0 ** (found.gain_db / 20.0)
-    loud_N = np.abs(plain.audio_N) < 0.89
+    below_knee_N = np.abs(plain.audio_N) < 0.89
     np.testing.assert_allclose(
-        turned.audio_N[loud_N], factor * plain.audio_N[loud_N], atol=1e-4 * factor
+        turned.audio_N[below_knee_N], factor * plain.audio_N[below_knee_N], atol=1e-4 * factor
     )
     assert np.mean(found.level_db) == pytest.approx(-41, abs=1.0)
 
