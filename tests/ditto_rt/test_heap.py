@@ -49,7 +49,8 @@ def test_a_settled_process_keeps_its_size() -> None:
     assert printed(GROWS.format(settled=True)) < 200 * 1024
 
 
-# As an iteration does: tensors of some megabytes, made and dropped in another order each time.
+# As an iteration does: tensors of some megabytes, made and dropped in another order each time. A
+# heap that is kept grows for as long as a worse order comes, so count when it has seen many.
 ITERATES = """
 import random, resource
 import torch
@@ -62,7 +63,7 @@ def iterate():
     while blocks:
         blocks.pop()
 random.seed(0)
-for _ in range(3):
+for _ in range(60):
     iterate()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
@@ -73,5 +74,6 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc does this")
 def test_an_iteration_takes_the_pages_of_the_last_one() -> None:
-    assert printed(ITERATES.format(kept=False)) > 10_000
-    assert printed(ITERATES.format(kept=True)) < 4_000
+    kept = printed(ITERATES.format(kept=True))
+    assert kept < 500
+    assert printed(ITERATES.format(kept=False)) > 2 * kept
