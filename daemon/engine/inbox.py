@@ -11,7 +11,14 @@ import time
 from collections.abc import Iterable
 from queue import SimpleQueue
 
-from daemon.engine.wire import CancelOrder, RenderOrder, SaveOrder, read_order
+from daemon.engine.wire import (
+    CancelOrder,
+    Deadline,
+    MoveOrder,
+    RenderOrder,
+    SaveOrder,
+    read_order,
+)
 
 _GRACE_S = 1.0
 
@@ -23,6 +30,7 @@ class Inbox:
         """Begin empty and open."""
         self._renders: SimpleQueue[RenderOrder | SaveOrder | None] = SimpleQueue()
         self._cancelled: set[int] = set()
+        self._moved: MoveOrder | None = None
         self._closed = threading.Event()
 
     def read(self, lines: Iterable[bytes]) -> None:
@@ -31,6 +39,9 @@ class Inbox:
             order = read_order(line)
             if isinstance(order, CancelOrder):
                 self._cancelled.add(order.id)
+            elif isinstance(order, MoveOrder):
+                # Only the job that runs is told, so the newest is the only one that counts.
+                self._moved = order
             else:
                 self._renders.put(order)
         self._closed.set()
@@ -39,6 +50,11 @@ class Inbox:
     def next(self) -> RenderOrder | SaveOrder | None:
         """Wait for the next order of work; None at the end. Worker only."""
         return self._renders.get()
+
+    def deadline(self, order: RenderOrder) -> Deadline | None:
+        """Return by when an order must be carried out, as it was told last."""
+        moved = self._moved
+        return moved.deadline if moved and moved.id == order.id else order.deadline
 
     def is_unwanted(self, job: int) -> bool:
         """Return whether that job should stop."""

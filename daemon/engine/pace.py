@@ -48,12 +48,12 @@ class Pace:
         by_s: float | None,
         heard_until_s: float | None = None,
     ) -> None:
-        """Take a job of so many seconds; by_s: its deadline, None for none.
+        """Take a job of so many seconds; by_s: its deadline, None for none. It may move.
 
         heard_until_s: what the job begins with is heard already, until then at least. None: it is
         not, and the first version comes at once.
         """
-        self._seconds, self._costs, self._by_s = seconds, costs, by_s
+        self._seconds, self._costs, self.by_s = seconds, costs, by_s
         self.due_s = now_s if heard_until_s is None else heard_until_s
         self._told: int | None = None if heard_until_s is None else 0
         self._last_s, self._step_s = now_s, 0.0
@@ -70,14 +70,14 @@ class Pace:
             return False
         # What comes at the deadline is better, and near.
         first = self._told is None
-        return self._by_s is None or first or self._by_s - now_s > self._seconds
+        return self.by_s is None or first or self.by_s - now_s > self._seconds
 
     def is_over(self, now_s: float) -> bool:
         """Return whether another step might cost the deadline."""
-        if self._by_s is None:
+        if self.by_s is None:
             return False
         needed_s = self._step_s + self._costs.make_s * self._seconds
-        return now_s + self._costs.safety * needed_s >= self._by_s
+        return now_s + self._costs.safety * needed_s >= self.by_s
 
     def published(self, number: int, began_s: float, now_s: float) -> None:
         """Notice that a draft is heard now, made from `began_s` on."""

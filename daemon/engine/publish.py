@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from daemon.engine.pace import Costs
-from daemon.engine.wire import Event, Finished, Published, RenderOrder, Saved, SaveOrder
+from daemon.engine.wire import Deadline, Event, Finished, Published, RenderOrder, Saved, SaveOrder
 from daemon.files import whole, write_json, write_wav
 from daemon.takes.take import Promise, file_name, open_name
 from daemon.takes.take import Take as Record
@@ -25,9 +25,16 @@ log = logging.getLogger(__name__)
 class Publisher:
     """The versions of one order."""
 
-    def __init__(self, order: RenderOrder, emit: Emit, costs: Costs) -> None:
-        """Begin with the order's first version."""
+    def __init__(
+        self,
+        order: RenderOrder,
+        emit: Emit,
+        costs: Costs,
+        deadline: Callable[[], Deadline | None],
+    ) -> None:
+        """Begin with the order's first version. deadline: the order's, wherever it is now."""
         self._order, self._emit, self._costs = order, emit, costs
+        self._deadline = deadline
         self._next = order.version
         self._promise: Promise | None = None
 
@@ -74,7 +81,7 @@ class Publisher:
         return Record(slot=order.slot, version=version, asked=order.job, report=take.report)
 
     def _publish(self, take: Take, version: int) -> None:
-        deadline = self._order.deadline
+        deadline = self._deadline()
         if deadline and self._promise is None or deadline and take.report.final:
             spare_s = deadline.by_s - time.monotonic()
             # A first version in time keeps the promise; a better one too late does not break it.

@@ -20,10 +20,15 @@ class _Message(BaseModel):
 
 
 class Deadline(_Message):
-    """A version must be there at `by_s` of the system's monotonic clock, to sound on `beat`."""
+    """A version must be there at `by_s` of the system's monotonic clock, to sound on `beat`.
+
+    quantum: the beat is a multiple of so many, and lies where the transport has it; 0: it is the
+    end of a pass that plays, which no tempo moves.
+    """
 
     beat: float
     by_s: float
+    quantum: float = 0.0
 
 
 class RenderOrder(_Message):
@@ -60,6 +65,14 @@ class CancelOrder(_Message):
 
     kind: Literal["cancel"] = "cancel"
     id: int
+
+
+class MoveOrder(_Message):
+    """That job's deadline is another one now."""
+
+    kind: Literal["move"] = "move"
+    id: int
+    deadline: Deadline
 
 
 class Ready(_Message):
@@ -134,7 +147,7 @@ class Stopped(_Message):
     text: str
 
 
-Order: TypeAlias = RenderOrder | SaveOrder | CancelOrder
+Order: TypeAlias = RenderOrder | SaveOrder | CancelOrder | MoveOrder
 Event: TypeAlias = Ready | Unready | Recalled | Advanced | Published | Finished | Saved | Stopped
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="kind")])

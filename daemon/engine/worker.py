@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 
 from daemon.engine.inbox import Inbox
 from daemon.engine.ladder import free, is_out_of_memory
@@ -67,7 +68,7 @@ class Worker:
     def _make(self, order: RenderOrder) -> bool:
         """Publish versions as they come; return False where nobody wants the last one any more."""
         held = self._held.get(order.slot) if order.warm else None
-        publisher = Publisher(order, self._emit, self._costs)
+        publisher = Publisher(order, self._emit, self._costs, partial(self._inbox.deadline, order))
         model = self._model
         if not order.warm:
             # Warm ones follow each other as quickly as a fader moves: each makes its step.
@@ -85,6 +86,7 @@ class Worker:
                 self._due_s[order.slot] = now_s + order.job.seconds
                 publisher.final(step, pace.is_told(step.number))
                 return True
+            pace.by_s = self._by_s(order)
             pace.step(now_s)
             self._note(order, step, away)
             if self._inbox.is_unwanted(order.id):
@@ -103,10 +105,13 @@ class Worker:
 
     def _pace(self, order: RenderOrder, warm: bool) -> Pace:
         now_s = time.monotonic()
-        by_s = order.deadline.by_s if order.deadline else None
         # Jobs that follow each other quickly are heard once for each pass all the same.
         until_s = self._due_s.get(order.slot, now_s) if warm else None
-        return Pace(order.job.seconds, now_s, self._costs, by_s, until_s)
+        return Pace(order.job.seconds, now_s, self._costs, self._by_s(order), until_s)
+
+    def _by_s(self, order: RenderOrder) -> float | None:
+        deadline = self._inbox.deadline(order)
+        return deadline.by_s if deadline else None
 
     def _note(self, order: RenderOrder, step: Progress, away: float) -> None:
         """Remember where the search is: a job that takes its place goes on from there."""

@@ -93,9 +93,12 @@ class Stage:
         self.choice = Choice(takes, rate_hz)
         self._askers: dict[int, Asker] = {}
         self._kept: tuple[str, ...] = ()
+        self._launches = 0
         self.changed: Callable[[], None] = lambda: None
         # A take of an earlier run is about to be played from the disk.
         self.on_file: Callable[[Path], None] = lambda _: None
+        # Beats lie elsewhere now; True: after a jump, so that what is planned has other beats.
+        self.on_moved: Callable[[bool], None] = lambda _: None
 
     def now(self) -> int:
         """Return the frame that is due now, by the device's count; without one, by the clock's."""
@@ -153,23 +156,25 @@ class Stage:
         quantum: float,
         asker: Asker,
         due_ns: int | None = None,
-    ) -> Fraction:
-        """Let all slots change on one beat and return it: these play, all others stop.
+    ) -> tuple[int, Fraction]:
+        """Let all slots change on one beat: these play, all others stop. Return its number, beat.
 
         The gains, factors, are there on that beat: they move within the fade before it. A stopped
         transport starts where something plays.
         """
         at, beat = self._next(quantum, bool(loops), due_ns)
+        self._launches += 1
+        change = Change(at, None, at, beat, exact(quantum), None, self._launches)
         for slot, gain in gains.items():
             self.gains[slot] = gain
             self._order(Gain(slot, gain, at - self.transport.rate_hz // RAMP_PARTS))
         for slot, plan in enumerate(self.plans):
             if slot in loops:
                 self._askers[slot] = asker
-                self.put(slot, Change(at, loops[slot], at, beat, exact(quantum), beat))
+                self.put(slot, replace(change, loop=loops[slot], start=beat))
             elif plan.changes:
-                self.put(slot, Change(at, None, at, beat, exact(quantum)))
-        return beat
+                self.put(slot, change)
+        return self._launches, beat
 
     def keep(self, paths: Iterable[str]) -> None:
         """Let the audio process hold these takes ready; the last ones that were named count."""
@@ -370,6 +375,7 @@ class Stage:
                 self.unplan(slot, soon)
                 for change in moved:
                     self.put(slot, change)
+        self.on_moved(shift is Shift.JUMPS)
 
     def _tell_all(self) -> None:
         """Bring a new audio process to where the old one would be."""

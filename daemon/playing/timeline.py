@@ -40,6 +40,7 @@ class Change:
 
     `beat` is the one it was promised for, a multiple of `quantum` where that is not 0; None where
     it waits for the end of a pass. `start` is the beat that belongs to `origin`, where one does.
+    `launch` is the number of the launch of many slots at once that it is part of, 0 for none.
     """
 
     at: int
@@ -48,6 +49,7 @@ class Change:
     beat: Fraction | None = None
     quantum: Fraction = Fraction(0)
     start: Fraction | None = None
+    launch: int = 0
 
     def moved(self, at: int) -> "Change":
         """Return the same change on another frame."""

@@ -25,7 +25,7 @@ _REPLIES = (
             number("beat", "of the transport, by which a take will be ready"),
             number("seconds", "until then"),
         ),
-        "What a /ditto/render_by aims at.",
+        "What a /ditto/render_by aims at; again where the transport moves it.",
     ),
     Reply(
         "/ditto/progress",

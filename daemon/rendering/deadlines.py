@@ -1,6 +1,7 @@
 """By when a take must be there: from a beat of the transport to a time of the monotonic clock."""
 
 import time
+from fractions import Fraction
 
 from daemon.engine.wire import Deadline
 from daemon.errors import Refusal
@@ -50,7 +51,26 @@ def aim(
     if quantum == 0 and playing and playing.loop:
         frame = playing.boundary(first)
         beat = stage.transport.beat_at(frame)
-    else:
-        beat = stage.transport.next_multiple(exact(quantum or beats), first)
-        frame = stage.transport.frame_of(beat)
-    return Deadline(beat=float(beat), by_s=start_s + (frame - first) / rate_hz)
+        return _by(stage, frame, beat)
+    beat = stage.transport.next_multiple(exact(quantum or beats), first)
+    return _by(stage, stage.transport.frame_of(beat), beat, quantum or beats)
+
+
+def moved(stage: Stage, deadline: Deadline, jumps: bool) -> Deadline:
+    """Return a deadline as the transport has its beat now.
+
+    A beat that is over, as after a jump, gives way to the next one that can be reached. Where the
+    transport stands still, the deadline stays as it was.
+    """
+    transport, soon = stage.transport, stage.soon()
+    if not (deadline.quantum and transport.running):
+        return deadline
+    beat = exact(deadline.beat)
+    if jumps or transport.frame_of(beat) < soon:
+        beat = transport.next_multiple(exact(deadline.quantum), soon)
+    return _by(stage, transport.frame_of(beat), beat, deadline.quantum)
+
+
+def _by(stage: Stage, frame: int, beat: Fraction, quantum: float = 0.0) -> Deadline:
+    by_s = time.monotonic() + (frame - stage.soon()) / stage.transport.rate_hz
+    return Deadline(beat=float(beat), by_s=by_s, quantum=quantum)

@@ -31,6 +31,10 @@ class Delivery:
     def accepted(self, request: Request, before: int) -> None:
         """Say that a render waits behind `before` others, and by which beat it will be ready."""
         self._outbox.queued(request.asker, before)
+        self.promised(request)
+
+    def promised(self, request: Request) -> None:
+        """Say by which beat it will be ready, where that was asked."""
         if request.deadline:
             beat, wait_s = request.deadline.beat, request.deadline.by_s - time.monotonic()
             self._outbox.reply(request.asker, "/ditto/deadline", request.slot, beat, wait_s)

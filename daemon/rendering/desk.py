@@ -15,6 +15,7 @@ from daemon.engine.wire import (
     Deadline,
     Finished,
     Hit,
+    MoveOrder,
     Order,
     Published,
     Ready,
@@ -41,6 +42,8 @@ from ditto_rt.spec import Job, Quality
 HOPELESS_STARTS = 3
 # A job whose engine died is tried again, once.
 MOST_TRIES = 2
+# A deadline that is off by less is left: beats move a little whenever another clock is followed.
+UNMOVED_S = 0.02
 
 log = logging.getLogger(__name__)
 
@@ -125,6 +128,20 @@ class Desk:
         request = Request(number, slot, wanted, asker, warm, deadline, quiet=warm)
         self._delivery.accepted(request, self.line.add(request))
         self._advance()
+
+    def move_deadlines(self, moved: Callable[[Deadline], Deadline]) -> None:
+        """Let renders be ready when the transport now has their beats."""
+        for request in self.line.unfinished():
+            before = request.deadline
+            if before is None or request.made:
+                continue
+            after = moved(before)
+            if after.beat == before.beat and abs(after.by_s - before.by_s) < UNMOVED_S:
+                continue
+            request.deadline = after
+            if request is self.line.running:
+                self._order(MoveOrder(id=request.id, deadline=after))
+            self._delivery.promised(request)
 
     def earliest_s(self, job: Job) -> float:
         """Return when a first version of `job` can be there, by the monotonic clock."""

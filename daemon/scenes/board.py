@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +18,7 @@ from daemon.errors import Refusal
 from daemon.live.endless import Endless
 from daemon.osc.outbox import Asker, Outbox
 from daemon.playing.stage import Stage
-from daemon.playing.timeline import Held
+from daemon.playing.timeline import Change, Held
 from daemon.rendering.delivery import values_at
 from daemon.rendering.desk import Desk
 from daemon.scenes.capture import capture
@@ -34,10 +34,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Recalled:
-    """The scene that was recalled last, the beat on which it comes, and whether it came."""
+    """The scene that was recalled last, the beat on which it comes, and whether it came.
+
+    launch: the stage's number for it.
+    """
 
     scene: Scene
-    beat: Fraction | None
+    beat: Fraction | None = None
+    launch: int = 0
     came: bool = False
 
 
@@ -114,39 +118,46 @@ class Board:
                 self._stage.choice.choose(part.slot, held[part.slot])
             if part.endless:
                 self._endless.turn(part.slot, True, asker)
-        beat = None
+        self.last = Recalled(scene)
         gains = {part.slot: part.gain for part in scene.parts}
         if self._stage.can_be_heard:
             loops = {part.slot: held[part.slot].loop for part in scene.parts if part.plays}
-            beat = self._stage.launch(loops, gains, quantum, asker, due_ns)
-        self.last = Recalled(scene, beat)
-        self._tell("comes", scene, beat)
+            launch, beat = self._stage.launch(loops, gains, quantum, asker, due_ns)
+            self.last = Recalled(scene, beat, launch)
+        self._tell("comes", self.last)
         for take in held.values():
             self._outbox.event("/ditto/take", *values_at(take.take, Path(take.path)))
         self._wait_for_its_beat()
         return self.last
 
-    def due(self) -> int | None:
-        """Return the frame on which a recalled scene comes; None where none is to come."""
+    def due(self) -> Change | None:
+        """Return the change that brings a recalled scene; None where none is to come."""
         last = self.last
         if last is None or last.came or last.beat is None:
             return None
-        planned = (c for plan in self._stage.plans for c in plan.changes if c.beat == last.beat)
-        change = next(planned, None)
-        return None if change is None else change.at
+        planned = (c for plan in self._stage.plans for c in plan.changes)
+        return next((c for c in planned if c.launch == last.launch), None)
 
     def come(self) -> None:
-        """Let the scene that is due bring its tempo, from the very frame of its beat on."""
-        at, last = self.due(), self.last
-        if at is None or last is None or at > self._stage.now():
+        """Let the scene that is due bring its tempo, from the very frame of its beat on.
+
+        Where a jump of the transport has given it another beat, say so.
+        """
+        change, last = self.due(), self.last
+        if change is None or last is None:
             return
-        self.last = Recalled(last.scene, last.beat, came=True)
+        if change.beat != last.beat:
+            self.last = last = replace(last, beat=change.beat)
+            self._tell("comes", last)
+        if (at := change.at) > self._stage.now():
+            return
+        self.last = replace(last, came=True)
         if last.scene.plays and last.scene.bpm != float(self._stage.transport.bpm):
             try:
                 self.retime(last.scene.bpm, at)
             except Refusal as refusal:
                 log.info("the scene's tempo is left out: %s", refusal)
-        self._tell("plays", last.scene, last.beat)
+        self._tell("plays", last)
 
     async def run(self) -> None:
         """See what other processes do with the folder, until cancelled."""
@@ -166,10 +177,10 @@ class Board:
         self._prepare()
         for name, scene in self._contents.scenes.items():
             if before.scenes.get(name) != scene:
-                self._tell("saved", scene, None)
+                self._tell("saved", Recalled(scene))
         for name, scene in before.scenes.items():
             if name not in self._contents.scenes:
-                self._tell("deleted", scene, None)
+                self._tell("deleted", Recalled(scene))
 
     def _wait_for_its_beat(self) -> None:
         if self._waits:
@@ -177,8 +188,8 @@ class Board:
         self._waits = asyncio.create_task(self._until_it_came())
 
     async def _until_it_came(self) -> None:
-        while (at := self.due()) is not None:
-            ahead_s = (at - self._stage.now()) / self._stage.transport.rate_hz
+        while (change := self.due()) is not None:
+            ahead_s = (change.at - self._stage.now()) / self._stage.transport.rate_hz
             # A change of the tempo moves the beat.
             await asyncio.sleep(min(max(ahead_s, 0.001), 0.1))
             self.come()
@@ -200,6 +211,6 @@ class Board:
         assert part.take is not None and part.audio is not None
         return Held(part.take, str(self._folder.audio_path(part.audio)))
 
-    def _tell(self, state: str, scene: Scene, beat: Fraction | None) -> None:
-        where = NO_BEAT if beat is None else float(beat)
-        self._outbox.event("/ditto/scene", state, scene.name, scene.plays, where)
+    def _tell(self, state: str, what: Recalled) -> None:
+        where = NO_BEAT if what.beat is None else float(what.beat)
+        self._outbox.event("/ditto/scene", state, what.scene.name, what.scene.plays, where)

@@ -22,6 +22,7 @@ from daemon.engine.wire import (
     Deadline,
     Event,
     Finished,
+    MoveOrder,
     Published,
     Recalled,
     RenderOrder,
@@ -215,6 +216,27 @@ def test_a_deadline_is_kept_with_the_best_so_far(tmp_path: Path, clock: Clock) -
     assert made[-1] >= 4, "it searched for most of the time that it had"
     held = json.loads((tmp_path / f"slot00_v{published.version:04d}.json").read_text())
     assert held["deadline"]["kept"] is True
+
+
+def test_a_deadline_that_moves_is_kept_where_it_is(tmp_path: Path, clock: Clock) -> None:
+    made: list[int] = []
+    inbox, events = Inbox(), list[Event]()
+    far = Deadline(beat=16, by_s=clock.now_s + 600)
+    near = Deadline(beat=20, by_s=clock.now_s + 6)
+    late = order(tmp_path, job=Job(beats=8)).model_copy(update={"deadline": far})
+
+    def emit(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Recalled):
+            inbox.read([encode(MoveOrder(id=1, deadline=near))])
+            inbox._closed.clear()
+
+    inbox.read([encode(late)])
+    inbox._closed.clear()
+    work(inbox, emit, MODEL, searching(clock, 1000, made))
+    (published,) = [e for e in events if isinstance(e, Published) and e.report.final]
+    assert published.promise and published.promise.kept and published.promise.beat == 20
+    assert 4 <= made[-1] < 12
 
 
 def test_a_deadline_too_near_is_missed_as_little_as_can_be(tmp_path: Path, clock: Clock) -> None:

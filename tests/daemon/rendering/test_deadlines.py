@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from daemon.bench.osc_bytes import message
-from daemon.engine.wire import Advanced, Finished, Published
+from daemon.engine.wire import Advanced, Deadline, Finished, MoveOrder, Published
 from daemon.osc.outbox import Asker
-from daemon.rendering.deadlines import FirstVersions, aim
+from daemon.rendering.deadlines import FirstVersions, aim, moved
 from daemon.takes.take import Promise
 from tests.daemon.playing.test_stage import BEAT, at, play, render
 from tests.daemon_office import RATE_HZ, Bench, report
@@ -65,6 +65,72 @@ def test_a_transport_that_stands_still_promises_nothing(bench: Bench) -> None:
     bench.send(message("/ditto/transport/stop"))
     ((address, values),) = render_by(bench, 4.0)
     assert address == "/ditto/fail" and "stands still" in str(values[3])
+
+
+def heard_on(bench: Bench, deadline: Deadline) -> float:
+    """Return the beat on which a version sounds that is there at the very last moment."""
+    ahead = bench.stage.soon() + (deadline.by_s - time.monotonic()) * RATE_HZ
+    return float(bench.stage.transport.beat_at(round(ahead)))
+
+
+def moves(bench: Bench) -> list[MoveOrder]:
+    return [order for order in bench.orders if isinstance(order, MoveOrder)]
+
+
+def test_a_deadline_follows_its_beat_to_another_tempo(bench: Bench) -> None:
+    at(bench, BEAT)
+    render_by(bench, 16.0)
+    render_by(bench, 16.0, slot=4)
+    ((told, values), *_) = bench.send(message("/ditto/transport/tempo", "f", 240.0))
+    (order,) = moves(bench)
+    assert order.id == bench.rendering().id and order.deadline.beat == 16.0
+    assert heard_on(bench, order.deadline) == pytest.approx(16.0, abs=0.1)
+    assert (told, values[:2], values[3]) == ("/ditto/deadline", (3, 16.0), 7)
+    assert 3.0 < float(str(values[2])) < 3.75 - 0.04
+    # The one that waits goes to the engine with what is right by then.
+    bench.finish(bench.rendering())
+    later = bench.rendering().deadline
+    assert bench.rendering().slot == 4 and later
+    assert heard_on(bench, later) == pytest.approx(later.beat, abs=0.1)
+    bench.send(message("/ditto/transport/beat", "f", 2.0))
+    assert heard_on(bench, moves(bench)[-1].deadline) == pytest.approx(later.beat, abs=0.1)
+
+
+def test_a_beat_that_is_over_gives_way_to_the_next(bench: Bench) -> None:
+    at(bench, BEAT)
+    render_by(bench, 16.0)
+    bench.send(message("/ditto/transport/beat", "f", 33.0))
+    assert moves(bench)[-1].deadline.beat == 48.0
+    assert heard_on(bench, moves(bench)[-1].deadline) == pytest.approx(48.0, abs=0.1)
+
+
+def test_a_jump_to_another_clock_takes_the_beat_that_is_next_there(bench: Bench) -> None:
+    at(bench, 9 * BEAT)
+    render_by(bench, 16.0)
+    # Far behind: the beat that was promised would come in a minute.
+    bench.stage.follow(bench.stage.transport.moved(9 * BEAT, -103.0), jumps=True)
+    assert moves(bench)[-1].deadline.beat == -96.0
+
+
+def test_what_moves_a_little_all_the_time_is_not_told_all_the_time(bench: Bench) -> None:
+    at(bench, BEAT)
+    render_by(bench, 16.0)
+    for _ in range(20):
+        bench.stage.follow(bench.stage.transport.with_bpm(120.002, BEAT))
+    assert not moves(bench) and not bench.take()
+
+
+def test_the_end_of_a_pass_stays_where_it_is(bench: Bench) -> None:
+    render(bench, 3)
+    at(bench, 0)
+    play(bench, 1.0)
+    at(bench, round(2.5 * BEAT))
+    deadline = aim(bench.stage, 3, 0.0, 8.0)
+    bench.stage.set_tempo(60.0)
+    assert moved(bench.stage, deadline, jumps=False) == deadline
+    promised = aim(bench.stage, 4, 4.0, 8.0)
+    bench.stage.halt()
+    assert moved(bench.stage, promised, jumps=False) == promised
 
 
 @pytest.mark.parametrize("kept", [True, False])

@@ -120,13 +120,13 @@ def test_the_tempo_comes_with_the_beat_and_not_before(bench: Bench) -> None:
     answer(bench, "/ditto/transport/tempo", "f", 90.0)
     beat = answer(bench, "/ditto/scene/recall", "s", "verse")[2]
     assert isinstance(beat, float)
-    frame = bench.board.due()
-    assert frame == bench.stage.transport.frame_of(
-        bench.stage.transport.next_multiple(4, frame or 0)
-    )
+    change = bench.board.due()
+    assert change
+    frame = change.at
+    assert frame == bench.stage.transport.frame_of(bench.stage.transport.next_multiple(4, frame))
     bench.board.come()
     assert bench.stage.transport.bpm == 90
-    at(bench, (frame or 0) + 300)
+    at(bench, frame + 300)
     bench.board.come()
     assert bench.stage.transport.bpm == 120
     assert bench.stage.transport.frame_of(bench.stage.transport.beat) == frame
@@ -147,6 +147,27 @@ def test_the_beat_is_waited_for(bench: Bench) -> None:
     events = [values for address, values in bench.take() if address == "/ditto/scene"]
     assert [values[:3] for values in events] == [("comes", "verse", 2), ("plays", "verse", 2)]
     assert events[0][3] == events[1][3] and bench.stage.transport.bpm == 120
+
+
+def test_a_scene_whose_beat_was_moved_still_brings_its_tempo(bench: Bench) -> None:
+    answer(bench, "/ditto/transport/tempo", "f", 90.0)
+    answer(bench, "/ditto/scene/recall", "s", "verse")
+    before = bench.board.due()
+    assert before
+    bench.clients.register(SENDER, SENDER[1], "", 0.0)
+    # Another clock takes over, whose bars lie elsewhere, and one slot is played by hand.
+    jumped = bench.stage.transport.moved(bench.stage.now(), 1001.5)
+    bench.stage.follow(jumped, jumps=True)
+    answer(bench, "/ditto/play", "if", 2, 8.0)
+    change = bench.board.due()
+    assert change and change.beat is not None and change.beat % 4 == 0 and change.beat > 1001
+    bench.take()
+    bench.board.come()
+    assert bench.take() == [("/ditto/scene", ("comes", "verse", 2, float(change.beat)))]
+    at(bench, change.at + 300)
+    bench.board.come()
+    assert bench.take()[0] == ("/ditto/scene", ("plays", "verse", 2, float(change.beat)))
+    assert bench.stage.transport.bpm == 120 and bench.board.due() is None
 
 
 def test_panic_and_a_later_scene_take_its_place(bench: Bench) -> None:
