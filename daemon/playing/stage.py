@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,6 +34,7 @@ from daemon.osc.outbox import Asker, Outbox
 from daemon.playing.aligning import Shift, realigned, replanned
 from daemon.playing.choice import Choice
 from daemon.playing.ordering import order_of
+from daemon.playing.output import Output
 from daemon.playing.timebase import Timebase
 from daemon.playing.timeline import Change, Held, Loop, Timeline, next_change
 from daemon.playing.transport import Transport
@@ -54,16 +55,6 @@ RAMP_PARTS = 50
 NOTHING = -1
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Output:
-    """How the audio process is: off, starting, on, or none where there is nothing to play on."""
-
-    state: str
-    text: str = ""
-    device: str = ""
-    latency_s: float = 0.0
 
 
 class Stage:
@@ -135,7 +126,7 @@ class Stage:
         due_ns, here and below: when it is to be heard at the earliest, by the monotonic clock.
         A stopped transport starts. Raises Refusal where there is no take, or nothing to play on.
         """
-        if not self.can_be_heard:
+        if not self.output.can_be_heard:
             raise Refusal("no_audio", f"nothing can be heard: {self.output.text}")
         loop = self._loop(self.choice.held(slot))
         at, beat = self._next(quantum, True, due_ns)
@@ -330,11 +321,6 @@ class Stage:
         now = self.now()
         self.plans = [plan.without_past(now) for plan in self.plans]
         return next_change(self.plans, now)
-
-    @property
-    def can_be_heard(self) -> bool:
-        """Whether there is, or may soon be, something to play on."""
-        return self.output.state not in ("off", "none")
 
     def _next(self, quantum: float, starts: bool, due_ns: int | None) -> tuple[int, Fraction]:
         """Return the frame and the beat of the next multiple; a launch starts the transport."""

@@ -220,8 +220,8 @@ _COMMANDS = (
             ),
         ),
         "The same, in time: the best that is found until then is the take. /ditto/deadline says "
-        "by which beat; one that is too near for any version is left out. The beat is kept where the "
-        "tempo changes, and /ditto/deadline comes again.",
+        "by which beat; one that is too near for any version is left out. The beat is kept "
+        "where the tempo changes, and /ditto/deadline comes again.",
         done=(
             SLOT,
             integer("version", "number of the take"),

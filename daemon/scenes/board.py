@@ -120,7 +120,7 @@ class Board:
                 self._endless.turn(part.slot, True, asker)
         self.last = Recalled(scene)
         gains = {part.slot: part.gain for part in scene.parts}
-        if self._stage.can_be_heard:
+        if self._stage.output.can_be_heard:
             loops = {part.slot: held[part.slot].loop for part in scene.parts if part.plays}
             launch, beat = self._stage.launch(loops, gains, quantum, asker, due_ns)
             self.last = Recalled(scene, beat, launch)
