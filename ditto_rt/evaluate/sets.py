@@ -63,7 +63,7 @@ def judged(tagger: Tagger, audio_N: NDArray[np.float32], job: spec.Job) -> Recor
         heard_mood=MOODS[int(heard.mood_BK.argmax())],
         heard_bpm=LOWEST_BPM * 2.0 ** (int(heard.tempo_BT.argmax()) / TEMPO_STEPS),
         found_bpm=tempo_near(audio_N, RATE_HZ, job.bpm),
-        first_beat_ms=first_beat_ms(audio_N, RATE_HZ),
+        first_beat_ms=first_beat_ms(audio_N, RATE_HZ, job.bpm),
         embedding=tuple(round(float(x), 6) for x in heard.embedding_BE[0]),
     )
 

@@ -25,4 +25,16 @@ def test_tempo_is_found_to_a_fifth_of_a_bpm(bpm: float) -> None:
 @pytest.mark.parametrize("shift_ms", [-60.0, -20.0, 0.0, 20.0, 60.0])
 def test_first_beat_is_found_to_three_ms_where_it_is(shift_ms: float) -> None:
     audio_N = _clicks(120.0, shift_ms / 1000.0)
-    assert abs(first_beat_ms(audio_N, RATE_HZ) - shift_ms) < 3.0
+    assert abs(first_beat_ms(audio_N, RATE_HZ, 120.0) - shift_ms) < 3.0
+
+
+def test_an_attack_just_before_the_loop_point_is_no_first_beat() -> None:
+    audio_N = _clicks(120.0)
+    audio_N[-2000:] += 3.0 * _clicks(120.0)[:2000]
+    assert abs(first_beat_ms(audio_N, RATE_HZ, 120.0)) < 3.0
+
+
+def test_other_beats_tell_where_one_is_that_is_left_out() -> None:
+    audio_N = _clicks(120.0, 0.03)
+    audio_N[: RATE_HZ // 4] = audio_N[RATE_HZ // 4 : RATE_HZ // 2]
+    assert abs(first_beat_ms(audio_N, RATE_HZ, 120.0) - 30.0) < 3.0
