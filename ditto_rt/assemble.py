@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ditto_rt import controls, targets
+from ditto_rt import controls, features, targets
 from ditto_rt.controls import Control, Rendered
 from ditto_rt.features import ChromaSpec, MelSpec
 from ditto_rt.layout import Layout
@@ -21,25 +21,31 @@ from ditto_rt.timing import frame_count
 RMS_HOP = 512
 # What a take may be turned down or up by as a whole; further up, its peaks would be bent audibly.
 FADER_DB = (-60.0, 6.0)
+# Of the attacks that a form should leave alone, beside the form's own loss.
+ATTACKS_WEIGHT = 1.0
 # The built-in encoder's analysis window reaches this far beyond a latent step.
 ENCODER_REACH = 1024
 
 
 @dataclass(frozen=True, eq=False)
 class Target:
-    """All controls of a job. Those in `seams` look at the lead too, the others at the take."""
+    """All controls of a job. Those in `seams` look at the lead too, the others at the take.
+
+    `kept`: what was not asked, and should stay as it is; a search need not bring it to anything.
+    """
 
     controls: Sequence[Control]
     seams: Sequence[Control]
     lead: int
+    kept: Sequence[Control] = ()
 
     def loss(self, model: Model, x0_BCHW: Tensor) -> Mapping[str, Tensor]:
         """Return each control's weighted loss; decodes once, and only if one listens."""
-        everything = [*self.controls, *self.seams]
+        everything = [*self.controls, *self.kept, *self.seams]
         audio_BN = model.decode(x0_BCHW) if any(c.needs_audio for c in everything) else None
         take_BN = None if audio_BN is None else audio_BN[:, self.lead :]
         return {
-            **controls.total(self.controls, Rendered(x0_BCHW, take_BN)),
+            **controls.total([*self.controls, *self.kept], Rendered(x0_BCHW, take_BN)),
             **controls.total(self.seams, Rendered(x0_BCHW, audio_BN)),
         }
 
@@ -142,6 +148,16 @@ def assemble(job: Job, layout: Layout, model: Model) -> Target:
     weights = controls.default_weights([control.name for control in [*own, *seams]])
     own, seams = ([_weighted(c, weights[c.name]) for c in group] for group in (own, seams))
     return Target(own, seams, layout.lead)
+
+
+def keep_attacks(target: Target, layout: Layout, model: Model, x0_BCHW: Tensor) -> Target:
+    """Return the target with the attacks kept that the take of x_0 has."""
+    mel = MelSpec(model.sample_rate_hz)
+    with torch.inference_mode():
+        take_BN = model.decode(x0_BCHW)[:, layout.lead :][:, : layout.take]
+        flux_BGT = features.flux(features.log_mel(take_BN, mel))
+    attacks = controls.Attacks(flux_BGT.clone(), layout.take, mel, ATTACKS_WEIGHT)
+    return dataclasses.replace(target, kept=[attacks])
 
 
 def _weighted(control: Control, weight: float) -> Control:

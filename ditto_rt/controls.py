@@ -223,6 +223,29 @@ class Structure:
         return (similarity_BTT - self.target_TT).square().mean()
 
 
+@dataclass(frozen=True, eq=False)
+class Attacks:
+    """Keep the attacks as they are: relative squared error of the spectral flux.
+
+    For a form, that asks for timbres as unlike as can be: a search finds that most easily where it
+    takes the drums out of some sections, and the genre goes with them (docs/model.md).
+    flux_BGT is that of the take which the search begins with (`features.flux`).
+    """
+
+    flux_BGT: Tensor
+    samples: int
+    mel: MelSpec
+    weight: float = 1.0
+    name: str = "attacks"
+    needs_audio: bool = True
+
+    def loss(self, rendered: Rendered) -> Tensor:
+        """Return the squared error over the power of what it began with; 1 is no attack left."""
+        flux_BGT = features.flux(features.log_mel(rendered.take(self.samples), self.mel))
+        power = self.flux_BGT.square().mean().clamp_min(1e-6)
+        return (flux_BGT - self.flux_BGT).square().mean() / power
+
+
 def total(controls: Iterable[Control], rendered: Rendered) -> dict[str, Tensor]:
     """Return each control's weighted loss by name; raises ValueError for two of one name."""
     losses: dict[str, Tensor] = {}

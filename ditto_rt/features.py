@@ -2,7 +2,8 @@
 
 Frames are centred: frame i of a hop is centred on sample i * hop, N samples have 1 + N // hop.
 Constants (windows, filterbanks) are made once for each device and type.
-Shapes: B clips, N samples, F bins, T frames, M mel bands, K the 12 pitch classes, C features.
+Shapes: B clips, N samples, F bins, T frames, M mel bands, K the 12 pitch classes, C features,
+G groups of bands.
 """
 
 from dataclasses import dataclass
@@ -163,6 +164,17 @@ def mfcc(mel_BMT: Tensor, count: int = 20) -> Tensor:
 def timbre(audio_BN: Tensor, spec: MelSpec, frames: int) -> Tensor:
     """Return mfcc_BCT averaged into `frames` equal parts of the audio."""
     return F.adaptive_avg_pool1d(mfcc(log_mel(audio_BN, spec)), frames)
+
+
+def flux(mel_BMT: Tensor, groups: int = 16) -> Tensor:
+    """Return flux_BGT: by how many nats each group of neighbouring mel bands rises in two frames.
+
+    Spectral flux (Dixon 2006, Onset detection revisited) in the logarithm: attacks, and none of
+    what decays. `groups` must divide the bands.
+    """
+    batch, _, frames = mel_BMT.shape
+    level_BGT = mel_BMT.reshape(batch, groups, -1, frames).mean(dim=2)
+    return (level_BGT[..., 2:] - level_BGT[..., :-2]).clamp_min(0)
 
 
 def self_similarity(features_BCT: Tensor, window: int = 1) -> Tensor:

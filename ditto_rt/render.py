@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ditto_rt import schedule
-from ditto_rt.assemble import Target, assemble, fader_db, known_latent, reference_latent
+from ditto_rt.assemble import (
+    Target,
+    assemble,
+    fader_db,
+    keep_attacks,
+    known_latent,
+    reference_latent,
+)
 from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
 from ditto_rt.measure import measure
@@ -153,6 +160,9 @@ def render(
     losses: list[float] = []
     if iterations_of(job):
         target = assemble(job, layout, model)
+        if job.structure is not None:
+            before_BCHW = _sampled(path, x_T, job.quality.search_steps)
+            target = keep_attacks(target, layout, model, before_BCHW)
         for step, share in _search(job, model, x_T, path, target):
             losses.append(step.total)
             if step.best:

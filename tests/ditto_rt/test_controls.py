@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ditto_rt import features, spec, targets
 from ditto_rt.controls import (
+    Attacks,
     Control,
     Intensity,
     IntensityShape,
@@ -198,6 +199,46 @@ def _looping(samples: int, tail: int) -> Tensor:
     return _noise(samples).repeat(1, 2)[:, : samples + tail]
 
 
+def _struck(*at_s: float) -> Tensor:
+    # Bursts of noise that decay within a tenth of a second, over a quiet bed.
+    audio = 0.02 * _noise()
+    for at in at_s:
+        first = round(at * RATE_HZ)
+        decay = torch.exp(-torch.arange(SAMPLES - first) / (0.02 * RATE_HZ))
+        audio[:, first:] += _noise(SAMPLES - first, seed=3) * decay
+    return audio
+
+
+BEATS = (0.25, 0.75, 1.25, 1.75)
+
+
+def _attacks(audio: Tensor) -> Attacks:
+    return Attacks(features.flux(features.log_mel(audio, MEL)), SAMPLES, MEL)
+
+
+def test_attacks_that_stay_cost_nothing_and_silence_costs_one() -> None:
+    control = _attacks(_struck(*BEATS))
+    assert _loss(control, _struck(*BEATS)) == 0.0
+    assert _loss(control, torch.zeros(1, SAMPLES, dtype=torch.float64)) == pytest.approx(1.0)
+
+
+def test_attacks_cost_by_how_many_are_gone_or_elsewhere() -> None:
+    control = _attacks(_struck(*BEATS))
+    one_gone, two_gone = (_loss(control, _struck(*BEATS[n:])) for n in (1, 2))
+    assert 0.15 < one_gone < 0.35 and one_gone + 0.15 < two_gone < 0.65
+    assert _loss(control, _struck(*(at + 0.1 for at in BEATS))) > 1.2
+
+
+def test_attacks_leave_level_and_timbre_free() -> None:
+    audio = _struck(*BEATS)
+    control = _attacks(audio)
+    darker = audio[:, 1:] + 0.7 * audio[:, :-1]
+    darker = torch.nn.functional.pad(darker, (1, 0))
+    # The floor of the logarithm alone is in the way.
+    assert _loss(control, 1.5 * audio) < 0.05
+    assert _loss(control, darker) < 0.1
+
+
 def test_a_loop_that_repeats_itself_costs_nothing() -> None:
     # A length that is a multiple of no hop.
     control = LoopSelf(SAMPLES - 777, RATE_HZ // 2, MEL)
@@ -245,6 +286,7 @@ def _audio_controls() -> list[Control]:
         IntensityShape(Intensity(CRESCENDO, SAMPLES)),
         _melody(((72, 0, 4),)),
         _form("AB"),
+        _attacks(_struck(*BEATS)),
     ]
 
 
