@@ -44,6 +44,14 @@ def test_melody_of_sines_is_read_back() -> None:
     assert measure.melody(audio_N, RATE_HZ, Melody(notes=lower), 120).accuracy < 0.15
 
 
+@pytest.mark.parametrize("pitch", range(59, 72))
+def test_each_note_of_the_octave_at_the_cut_is_itself_and_no_bass_counts(pitch: int) -> None:
+    hz, bass_hz = 440.0 * 2 ** ((pitch - 69) / 12), 440.0 * 2 ** ((pitch + 6 - 36 - 69) / 12)
+    audio_N = 0.1 * np.sin(2 * np.pi * hz * T_N) + 0.3 * np.sin(2 * np.pi * bass_hz * T_N)
+    held = Melody(notes=(Note(pitch=pitch, beat=0, beats=8),))
+    assert measure.melody(audio_N.astype(np.float32), RATE_HZ, held, 120).accuracy > 0.99
+
+
 def test_structure_of_two_timbres_is_read_back() -> None:
     noise_N = np.random.default_rng(0).normal(size=len(T_N)) * 0.1
     tone_N = 0.1 * np.sign(np.sin(2 * np.pi * 220 * T_N))
