@@ -12,12 +12,15 @@ import torch
 from numpy.typing import NDArray
 
 from ditto_rt import spec
+from ditto_rt.assemble import assemble
 from ditto_rt.builtin import Builtin
 from ditto_rt.builtin.mel import HOP, RATE_HZ, log_mel_BMF
+from ditto_rt.controls import Rendered
 from ditto_rt.evaluate.asked import SECONDS, like_held_out, with_control
 from ditto_rt.evaluate.onsets import first_beat_ms, tempo_near
 from ditto_rt.evaluate.records import Record
 from ditto_rt.evaluate.tagger import LOWEST_BPM, TEMPO_STEPS, Tagger
+from ditto_rt.layout import lay_out
 from ditto_rt.render import Take, render
 from ditto_rt.tags import GENRES, MOODS
 from ditto_rt.training.corpus import HELD_OUT_SEEDS, make_clip
@@ -90,6 +93,14 @@ def _made(tagger: Tagger, model: Builtin, quality: spec.Quality, number: int) ->
     return judged(tagger, take_of(job, model).audio_N, job)
 
 
+def own_loss(job: spec.Job, model: Builtin, audio_N: NDArray[np.float32]) -> float:
+    """Return what a finished take costs by the loss of the job's one control."""
+    layout = lay_out(job, RATE_HZ, RATE_HZ)
+    (control,) = assemble(job, layout, model).controls
+    whole_BN = torch.from_numpy(audio_N[None]).to(model.device)
+    return float(control.loss(Rendered(whole_BN.new_empty(0), whole_BN)))
+
+
 def _followed(
     tagger: Tagger, model: Builtin, control: str, quality: spec.Quality, number: int
 ) -> Record:
@@ -98,9 +109,11 @@ def _followed(
     report = take.report
     # The curve of levels is no figure: a mean over takes says nothing.
     own = getattr(report, control).model_dump(exclude={"level_db"})
-    searched = {"iterations": float(report.iterations), "wall_s": report.wall_s}
-    if report.loss:
-        searched |= {"first_loss": report.loss[0], "least_loss": min(report.loss)}
+    searched = {
+        "own_loss": own_loss(job, model, take.audio_N),
+        "iterations": float(report.iterations),
+        "wall_s": report.wall_s,
+    }
     return replace(judged(tagger, take.audio_N, job), figures=own | searched)
 
 

@@ -50,7 +50,16 @@ def test_shares_count_what_was_found() -> None:
 def test_every_table_is_drawn_from_what_there_is() -> None:
     sets = {REAL: _records(0), OTHER: _records(1), "1 step": _records(2)}
     followed = [
-        replace(r, figures={"mse_db2": 2.0, "correlation": 1.0, "iterations": 5.0, "wall_s": 1.0})
+        replace(
+            r,
+            figures={
+                "mse_db2": 2.0,
+                "correlation": 1.0,
+                "iterations": 5.0,
+                "wall_s": 1.0,
+                "own_loss": 2.5,
+            },
+        )
         for r in _records(3)
     ]
     report = all_figures(sets | {"intensity": followed})
