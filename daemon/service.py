@@ -39,7 +39,7 @@ from daemon.processes.link import (
     audio_command,
     engine_command,
 )
-from daemon.rendering.deadlines import moved
+from daemon.rendering.deadlines import follow
 from daemon.rendering.desk import Desk
 from daemon.scenes.board import Board
 from daemon.scenes.folder import SceneFolder
@@ -119,9 +119,7 @@ class Service:
         self._desk.on_take = self._endless.on_take
         self._desk.on_end = lambda take: self._metrics.job(take.report.wall_s)
         self._stage.on_file = self._copy
-        self._stage.on_moved = lambda jumps: self._desk.move_deadlines(
-            lambda deadline: moved(self._stage, deadline, jumps)
-        )
+        follow(self._stage, self._desk.move_deadlines)
         takes.in_use = self._stage.versions
         self._board.retime = self._conductor.retime
         self._office.automation.is_endless = self._endless.is_on

@@ -22,7 +22,7 @@ from daemon.osc.clients import Address, Clients
 from daemon.osc.outbox import Outbox
 from daemon.playing.conductor import Conductor
 from daemon.playing.stage import Stage
-from daemon.rendering.deadlines import moved
+from daemon.rendering.deadlines import follow
 from daemon.rendering.desk import Desk
 from daemon.scenes.board import Board
 from daemon.scenes.folder import SceneFolder
@@ -74,9 +74,7 @@ class Bench:
         self.stage = Stage(RATE_HZ, takes, self.outbox, self.played.append, True)
         self.endless = Endless(self.desk, self.stage, self.outbox, 8.0)
         self.desk.on_take = self.endless.on_take
-        self.stage.on_moved = lambda jumps: self.desk.move_deadlines(
-            lambda deadline: moved(self.stage, deadline, jumps)
-        )
+        follow(self.stage, self.desk.move_deadlines)
         takes.in_use = self.stage.versions
         scenes = SceneFolder(self.folder / "scenes", (self.folder.resolve(),))
         self.board = Board(scenes, 10**9, self.desk, self.stage, self.endless, self.outbox)

@@ -1,6 +1,7 @@
 """By when a take must be there: from a beat of the transport to a time of the monotonic clock."""
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 
 from daemon.engine.wire import Deadline
@@ -69,6 +70,11 @@ def moved(stage: Stage, deadline: Deadline, jumps: bool) -> Deadline:
     if jumps or transport.frame_of(beat) < soon:
         beat = transport.next_multiple(exact(deadline.quantum), soon)
     return _by(stage, transport.frame_of(beat), beat, deadline.quantum)
+
+
+def follow(stage: Stage, move: Callable[[Callable[[Deadline], Deadline]], None]) -> None:
+    """Let deadlines be moved whenever the transport's beats are elsewhere."""
+    stage.on_moved = lambda jumps: move(lambda deadline: moved(stage, deadline, jumps))
 
 
 def _by(stage: Stage, frame: int, beat: Fraction, quantum: float = 0.0) -> Deadline:

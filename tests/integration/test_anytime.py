@@ -58,6 +58,29 @@ def test_a_render_is_ready_by_its_beat_with_the_best_it_found(tmp_path: Path) ->
         assert peer.until("/ditto/done", "/ditto/fail")[-1][1][:3] == ["/ditto/render", 1, 1]
 
 
+def test_a_deadline_comes_sooner_where_the_tempo_rises(tmp_path: Path) -> None:
+    with running(tmp_path, LONG) as daemon:
+        daemon.wait_ready()
+        peer = daemon.peer()
+        peer.ask("/ditto/slot/tempo", 0, 120.0, 4.0)
+        peer.ask("/ditto/slot/intensity", 0, 0.0, -70.0, 2.0, -1.0, 4.0, -70.0)
+        peer.ask("/ditto/transport/tempo", 60.0)
+        peer.ask("/ditto/transport/beat", 1.0)
+        peer.send("/ditto/render_by", 0, 64.0, 5)
+        first = peer.until("/ditto/deadline")[-1][1]
+        assert first[1] == 64.0 and first[2] > 55
+        peer.send("/ditto/transport/tempo", 300.0)
+        second = peer.until("/ditto/deadline")[-1][1]
+        assert second[:2] == [0, 64.0] and second[2] < 14
+        asked_s = time.monotonic()
+        replies: list[tuple[str, list[Any]]] = []
+        while not any(a in ("/ditto/done", "/ditto/fail") and v[1] == 5 for a, v in replies):
+            replies += peer.until("/ditto/done", "/ditto/fail")
+        # The search goes on for minutes; the engine was told while it ran.
+        assert replies[-1][1][:3] == ["/ditto/render_by", 5, 0]
+        assert 5 < time.monotonic() - asked_s < second[2] + 5
+
+
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
     folder.mkdir()

@@ -152,8 +152,7 @@ def test_the_beat_is_waited_for(bench: Bench) -> None:
 def test_a_scene_whose_beat_was_moved_still_brings_its_tempo(bench: Bench) -> None:
     answer(bench, "/ditto/transport/tempo", "f", 90.0)
     answer(bench, "/ditto/scene/recall", "s", "verse")
-    before = bench.board.due()
-    assert before
+    assert bench.board.due()
     bench.clients.register(SENDER, SENDER[1], "", 0.0)
     # Another clock takes over, whose bars lie elsewhere, and one slot is played by hand.
     jumped = bench.stage.transport.moved(bench.stage.now(), 1001.5)
