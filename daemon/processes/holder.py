@@ -1,7 +1,9 @@
 """Why a port cannot be bound, and who holds it: read from /proc, where there is one."""
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -51,11 +53,22 @@ def _inodes(kind: str, port: int, proc: Path) -> set[str]:
 
 def _has_socket(process: Path, inodes: set[str]) -> bool:
     wanted = {f"socket:[{inode}]" for inode in inodes}
+    return any(target in wanted for target in open_files(process))
+
+
+def open_files(process: Path) -> Iterator[str]:
+    """Yield what the open files of ``process`` (its folder under /proc) point at.
+
+    Nothing of a process that has ended or belongs to another user; files that it closes meanwhile
+    are left out.
+    """
     try:
-        return any(os.readlink(link) in wanted for link in (process / "fd").iterdir())
+        links = list((process / "fd").iterdir())
     except OSError:
-        # It has ended meanwhile, or belongs to another user.
-        return False
+        return
+    for link in links:
+        with contextlib.suppress(OSError):
+            yield os.readlink(link)
 
 
 def _command(process: Path) -> str:

@@ -1,6 +1,5 @@
 """Renders that are heard at once and ready in time, and a disk that is full: the real daemon."""
 
-import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 import soundfile
 
 from daemon.bench.process import Daemon, Peer, running
+from daemon.processes.holder import open_files
 from tests.follow import loudness_error
 
 LONG = "[render]\nsearch_steps = 1\niterations = 1000\n"
@@ -137,7 +137,7 @@ def test_a_full_disk_costs_files_and_no_takes(tmp_path: Path) -> None:
 
 def of_process(daemon: Daemon) -> list[Path]:
     """Return the shelf that a daemon holds open."""
-    links = (os.readlink(path) for path in Path(f"/proc/{daemon.process.pid}/fd").iterdir())
+    links = open_files(Path(f"/proc/{daemon.process.pid}"))
     return [Path(link).parent for link in links if link.endswith("/lock") and "ditto-rt" in link]
 
 

@@ -3,11 +3,12 @@
 import errno
 import os
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
-from daemon.processes.holder import PROC, holder, refused
+from daemon.processes.holder import PROC, holder, open_files, refused
 
 needs_proc = pytest.mark.skipif(not (PROC / "net" / "udp").exists(), reason="no /proc/net here")
 
@@ -29,6 +30,31 @@ def test_a_tcp_port_that_listens() -> None:
 
 def test_where_nothing_can_be_found(tmp_path: Path) -> None:
     assert holder("udp", 7770, tmp_path) == "another process"
+
+
+def test_a_process_that_opens_and_closes_files_meanwhile_is_found() -> None:
+    """Its folder lists files that are gone when they are looked at."""
+    churning = True
+
+    def churn() -> None:
+        while churning:
+            for file in [open(os.devnull) for _ in range(20)]:  # noqa: SIM115
+                file.close()
+
+    thread = threading.Thread(target=churn)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mine:
+        mine.bind(("127.0.0.1", 0))
+        thread.start()
+        try:
+            found = {holder("udp", mine.getsockname()[1]).split(" (")[0] for _ in range(50)}
+        finally:
+            churning = False
+            thread.join()
+    assert found == {f"process {os.getpid()}"}
+
+
+def test_no_files_of_a_process_that_has_ended(tmp_path: Path) -> None:
+    assert list(open_files(tmp_path / "1234")) == []
 
 
 def test_the_sentence_names_port_and_key() -> None:
