@@ -14,11 +14,9 @@ from ditto_rt.model import Model
 from ditto_rt.render import Draft, Progress, Take, render
 from ditto_rt.spec import Job, Quality
 
-# How the libraries say it where they have no class for it; the last is oneDNN's way.
-_SENTENCES = (
-    *("allocate memory", "out of memory", "bad_alloc", "alloc_failed"),
-    "could not create a primitive",
-)
+# How oneDNN says it, and the others that have no class for it.
+_NO_PRIMITIVE = "could not create a primitive"
+_SENTENCES = ("allocate memory", "out of memory", "bad_alloc", "alloc_failed", _NO_PRIMITIVE)
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +56,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(each in text for each in _SENTENCES)
 
 
+def note(error: BaseException) -> None:
+    """Go on without oneDNN where this error was its: `is_spoilt` from then on.
+
+    It makes its code when a shape first comes. Where memory was short for that once, it fails at
+    every shape that has not come before, with memory to spare (torch 2.13). Without it a take is
+    slower and sounds the same.
+    """
+    if _NO_PRIMITIVE in str(error):
+        torch.backends.mkldnn.set_flags(False)  # type: ignore[no-untyped-call]
+
+
+def is_spoilt() -> bool:
+    """Return whether only a new process will be as fast as this one was."""
+    return not torch.backends.mkldnn.enabled
+
+
 def free() -> None:
     """Give back what nobody holds any more."""
     gc.collect()
@@ -92,6 +106,7 @@ def climb_down(
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
+            note(error)
             problem = str(error).partition("\n")[0]
         # Only now: the error held what the step had in memory.
         free()

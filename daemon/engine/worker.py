@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from daemon.engine.inbox import Inbox
-from daemon.engine.ladder import free, is_out_of_memory
+from daemon.engine.ladder import free, is_out_of_memory, is_spoilt, note
 from daemon.engine.pace import Costs, Pace
 from daemon.engine.produce import Found, Held, Render
 from daemon.engine.publish import Emit, Publisher, save
@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 
 def work(inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
-    """Carry out orders until they end; a job's failure is an event and not the end."""
+    """Carry out orders until they end; a job's failure is an event and not the end.
+
+    Where memory was so short that a library is spoilt, the process ends between two jobs, and
+    another one takes its place.
+    """
     worker = Worker(inbox, emit, model, render)
     while (order := inbox.next()) is not None:
         if isinstance(order, SaveOrder):
@@ -32,6 +36,9 @@ def work(inbox: Inbox, emit: Emit, model: Model, render: Render) -> None:
                 free()
         # Its tensors are gone; whoever waits has been answered.
         give_back()
+        if is_spoilt():
+            log.warning("memory was short; the engine starts again, to be as fast as before")
+            return
 
 
 class Worker:
@@ -57,6 +64,7 @@ class Worker:
             return Stopped(id=order.id, code="disk", text=f"take cannot be written: {error}")
         except Exception as error:
             if is_out_of_memory(error):
+                note(error)
                 return Stopped(id=order.id, code=OutOfMemory.code, text=_one_line(error))
             log.exception("job %d failed", order.id)
             text = f"{type(error).__name__}: {error}"
@@ -130,6 +138,7 @@ def _publish(publisher: Publisher, draft: Draft) -> None:
     except Exception as error:
         if not is_out_of_memory(error):
             raise
+        note(error)
         log.warning("memory was short: a version is left out")
 
 

@@ -34,7 +34,7 @@ from daemon.engine.wire import (
     read_order,
 )
 from daemon.engine.worker import Worker, work
-from ditto_rt.errors import BadFile
+from ditto_rt.errors import BadFile, OutOfMemory
 from ditto_rt.model import Model
 from ditto_rt.render import Draft, Progress, Take
 from ditto_rt.spec import Job, Region
@@ -110,6 +110,23 @@ def test_a_job_that_fails_is_told_and_the_next_one_runs(tmp_path: Path) -> None:
     assert events[0] == Stopped(id=1, code="bad_file", text="file is gone")
     assert events[1] == Stopped(id=2, code="engine_error", text="ZeroDivisionError: by nothing")
     assert isinstance(events[-1], Finished)
+
+
+def test_an_engine_that_memory_spoilt_ends_between_two_jobs(tmp_path: Path) -> None:
+    def render(
+        job: Job, model: Model, rate_hz: int, held: Held | None
+    ) -> Iterator[Progress | Take]:
+        if job.seed == 1:
+            raise RuntimeError("could not create a primitive")
+        yield from three_steps(job, model, rate_hz, held)
+
+    jobs = [order(tmp_path, seed, Job(seed=seed)) for seed in (0, 1, 2)]
+    with torch.backends.mkldnn.flags(enabled=True):
+        events = [e for e in carried_out(jobs, render) if not isinstance(e, Advanced)]
+    assert isinstance(events[-2], Finished)
+    assert isinstance(events[-1], Stopped) and events[-1].code == OutOfMemory.code
+    # The third one is for the engine that takes its place.
+    assert events[-1].id == 1
 
 
 def test_a_disk_that_refuses_costs_the_file_and_not_the_take(tmp_path: Path) -> None:
