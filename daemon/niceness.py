@@ -1,11 +1,10 @@
 """Who comes first where cores are short: the player, then the control process, then the engine."""
 
 import os
-import threading
 from contextlib import suppress
 from pathlib import Path
 
-_AUTOGROUP = Path("/proc/self/autogroup")
+_AUTOGROUP, _TASKS = Path("/proc/self/autogroup"), Path("/proc/self/task")
 
 
 def set_niceness(niceness: int) -> None:
@@ -16,10 +15,12 @@ def set_niceness(niceness: int) -> None:
     """
     if not hasattr(os, "setpriority"):
         return
-    # There it is each thread's own, and some may run already.
-    natives = [each.native_id for each in threading.enumerate() if each.native_id]
-    for thread in natives if _AUTOGROUP.parent.exists() else [0]:
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
+    # There it is each thread's own, and some run already, those of libraries among them.
+    threads = [int(task.name) for task in _TASKS.iterdir()] if _TASKS.exists() else [0]
+    for thread in threads:
+        # One that has ended meanwhile has no niceness.
+        with suppress(ProcessLookupError):
+            os.setpriority(os.PRIO_PROCESS, thread, niceness)
     if os.getsid(0) == os.getpid():
         # Not there where the kernel has no such groups, and closed in some containers.
         with suppress(OSError):

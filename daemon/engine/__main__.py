@@ -16,7 +16,7 @@ from daemon.engine.wire import Event, Ready, Unready, encode
 from daemon.niceness import set_niceness
 
 
-def main(events_fd: int, device_name: str, threads: int, cache: Cache) -> int:
+def main(events_fd: int, device_name: str, threads: int, niceness: int, cache: Cache) -> int:
     """Load the model, tell so, and work until standard input closes; return the exit code."""
     orders = os.fdopen(os.dup(sys.stdin.fileno()), "rb")
     # From here on nothing that a library prints or reads can reach the two pipes.
@@ -25,10 +25,12 @@ def main(events_fd: int, device_name: str, threads: int, cache: Cache) -> int:
     inbox = Inbox()
     start_reader(inbox, orders)
     with os.fdopen(events_fd, "wb", buffering=0) as events:
-        return _serve(inbox, events, device_name, threads, cache)
+        return _serve(inbox, events, device_name, threads, niceness, cache)
 
 
-def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache: Cache) -> int:
+def _serve(
+    inbox: Inbox, events: BinaryIO, device_name: str, threads: int, niceness: int, cache: Cache
+) -> int:
     def emit(event: Event) -> None:
         line = memoryview(encode(event))
         while line:
@@ -48,6 +50,10 @@ def _serve(inbox: Inbox, events: BinaryIO, device_name: str, threads: int, cache
     render = renderer(cache)
     emit(Ready(model=model.name, device=model.device.type))
     warm_up(model)
+    # Not before: somebody waits for it, and beside busy programs it would load for half a minute.
+    with suppress(OSError):
+        # Refused where the whole daemon was started with a higher one, which then stays.
+        set_niceness(niceness)
     work(inbox, emit, model, render)
     return 0
 
@@ -75,7 +81,5 @@ if __name__ == "__main__":
         level=sys.argv[5].upper(), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
     settings = Cache.model_validate_json(sys.argv[6])
-    with suppress(OSError):
-        # Refused where the whole daemon was started with a higher one, which then stays.
-        set_niceness(int(sys.argv[4]))
-    end(lambda: main(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), settings))
+    events_fd, threads, niceness = (int(sys.argv[place]) for place in (1, 3, 4))
+    end(lambda: main(events_fd, sys.argv[2], threads, niceness, settings))

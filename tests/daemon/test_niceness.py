@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 GIVES_WAY = """
-import os, threading
+import _thread, os, threading
 from daemon.niceness import set_niceness
 ended = threading.Event()
 early = threading.Thread(target=ended.wait)
 early.start()
+# One that `threading` knows nothing of, as those of libraries are.
+_thread.start_new_thread(ended.wait, ())
 set_niceness(7)
 tasks = os.listdir("/proc/self/task")
 print(*{os.getpriority(os.PRIO_PROCESS, int(task)) for task in tasks})

@@ -55,6 +55,17 @@ def test_the_control_process_loads_no_torch(daemon: Daemon) -> None:
     assert "torch" in Path(f"/proc/{daemon.engine_pid()}/maps").read_text()
 
 
+def test_the_engine_gives_way_with_all_its_threads_once_it_works(tmp_path: Path) -> None:
+    with running(tmp_path, '[engine]\ndevice = "cpu"\nthreads = 2\nniceness = 6\n') as daemon:
+        daemon.wait_ready()
+        peer = daemon.peer()
+        peer.send("/ditto/render", 0)
+        assert peer.until("/ditto/done", "/ditto/fail")[-1][0] == "/ditto/done"
+        tasks = list(Path(f"/proc/{daemon.engine_pid()}/task").iterdir())
+        assert len(tasks) > 2
+        assert {os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks} == {6}
+
+
 def test_a_render_gives_a_take_of_the_asked_length(daemon: Daemon) -> None:
     peer = daemon.peer()
     peer.ask("/ditto/slot/tags", 0, "dark techno")
