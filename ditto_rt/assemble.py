@@ -14,6 +14,7 @@ from ditto_rt import controls, features, targets
 from ditto_rt.controls import Control, Rendered
 from ditto_rt.features import ChromaSpec, MelSpec
 from ditto_rt.layout import Layout
+from ditto_rt.loudness import headroom_db
 from ditto_rt.model import Model
 from ditto_rt.spec import Job
 from ditto_rt.timing import frame_count
@@ -94,15 +95,19 @@ def _intensity(job: Job, layout: Layout, model: Model) -> controls.Intensity | N
     )
 
 
-def fader_db(job: Job, layout: Layout, model: Model, audio_BN: Tensor) -> float:
-    """Return by how much to turn a job's decoded audio up, so that its curve is met in the mean.
+def level_db(job: Job, layout: Layout, model: Model, audio_BN: Tensor) -> float:
+    """Return by how much to turn a job's decoded audio up as a whole.
 
-    0 where no curve is asked, or where the audio continues what is known.
+    A take with a curve to the curve's mean, another one down until it fits below full scale, and
+    what goes on from known audio not at all.
     """
-    asked = _intensity(job, layout, model)
-    if asked is None:
+    if job.region is not None:
         return 0.0
-    return float(asked.gain_db_B(Rendered(audio_BN, audio_BN[:, layout.lead :]))[0])
+    take_BN = audio_BN[:, layout.lead :]
+    asked = _intensity(job, layout, model)
+    if asked is not None:
+        return float(asked.gain_db_B(Rendered(audio_BN, take_BN))[0])
+    return headroom_db(take_BN[0, : layout.take].float().cpu().numpy())
 
 
 def _melody(job: Job, layout: Layout, model: Model) -> Control | None:

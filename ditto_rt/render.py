@@ -19,13 +19,14 @@ from ditto_rt import schedule
 from ditto_rt.assemble import (
     Target,
     assemble,
-    fader_db,
     keep_attacks,
     known_latent,
+    level_db,
     reference_latent,
 )
 from ditto_rt.errors import BadTarget
 from ditto_rt.layout import Layout, lay_out
+from ditto_rt.loudness import Audio, limit
 from ditto_rt.measure import measure
 from ditto_rt.model import Conditioning, Model
 from ditto_rt.optimise import UPDATES, Diverged, Settings, Step, optimise
@@ -64,12 +65,12 @@ class Take:
     leads into it (`Layout.fade_frames`) and the take with its own end, before it was closed.
     """
 
-    audio_N: NDArray[np.float32]
+    audio_N: Audio
     rate_hz: int
     report: Report
     x_T: NDArray[np.float32]
     number: int = 0
-    open_N: NDArray[np.float32] | None = None
+    open_N: Audio | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,15 +208,15 @@ class _Maker:
         model, rate_hz = self.model, self.output_rate_hz
         with torch.inference_mode():
             audio_BN = model.decode(x0_BCHW)
-            gain_db = fader_db(self.job, self.layout, model, audio_BN)
+            gain_db = level_db(self.job, self.layout, model, audio_BN)
             audio_N = (audio_BN[0] * 10.0 ** (gain_db / 20.0)).float().cpu().numpy()
         region = self.job.region
         continues = region is not None and region.mode == "continue"
         if continues:
             audio_N = _in_phase(audio_N, self.layout, model.sample_rate_hz)
         whole_N, first = _at_rate(audio_N, self.layout, model.sample_rate_hz, rate_hz)
-        take_N = _closed(whole_N, first, self.layout)
-        open_N = _opened(whole_N, first, self.layout) if continues else None
+        take_N = closed(whole_N, first, self.layout, rate_hz)
+        open_N = _opened(whole_N, first, self.layout, rate_hz) if continues else None
         measured = measure(take_N, rate_hz, self.job)
         report = Report(
             final=False,
@@ -227,9 +228,9 @@ class _Maker:
             loss=losses,
             model=model.name,
             device=str(model.device),
+            gain_db=gain_db,
             seam=measured.seam,
-            intensity=measured.intensity
-            and measured.intensity.model_copy(update={"gain_db": gain_db}),
+            intensity=measured.intensity,
             melody=measured.melody,
             structure=measured.structure,
         )
@@ -303,17 +304,7 @@ def _while_finite(steps: Iterator[Step]) -> Iterator[Step]:
         log.warning("search ended early: %s; the best step before it is taken", error)
 
 
-def finish(
-    audio_N: NDArray[np.float32], layout: Layout, rate_hz: int, output_rate_hz: int
-) -> NDArray[np.float32]:
-    """Return the take at the output rate, exactly `out_frames` long, its loop closed.
-
-    Peaks are bent below full scale, softly from -1 dB up.
-    """
-    return _closed(*_at_rate(audio_N, layout, rate_hz, output_rate_hz), layout)
-
-
-def _in_phase(audio_N: NDArray[np.float32], layout: Layout, rate_hz: int) -> NDArray[np.float32]:
+def _in_phase(audio_N: Audio, layout: Layout, rate_hz: int) -> Audio:
     """Return what continues a region with the sign that goes with the region's end.
 
     A vocoder's sign is arbitrary; where the two are crossfaded the wrong one would cancel.
@@ -324,8 +315,8 @@ def _in_phase(audio_N: NDArray[np.float32], layout: Layout, rate_hz: int) -> NDA
 
 
 def _at_rate(
-    audio_N: NDArray[np.float32], layout: Layout, rate_hz: int, output_rate_hz: int
-) -> tuple[NDArray[np.float32], int]:
+    audio_N: Audio, layout: Layout, rate_hz: int, output_rate_hz: int
+) -> tuple[Audio, int]:
     """Return all that was generated at the output rate, and where the take begins in it."""
     whole_N = soxr.resample(audio_N, rate_hz, output_rate_hz, "VHQ")
     first = round(layout.lead / rate_hz * output_rate_hz)
@@ -333,20 +324,17 @@ def _at_rate(
     return np.pad(whole_N, (0, max(0, missing)), mode="edge"), first
 
 
-def _closed(whole_N: NDArray[np.float32], first: int, layout: Layout) -> NDArray[np.float32]:
+def closed(whole_N: Audio, first: int, layout: Layout, rate_hz: int) -> Audio:
+    """Return the take that begins at sample `first`, exactly `out_frames` long, its loop closed.
+
+    Peaks are held below full scale, round the loop point where the take leads into itself.
+    """
     fade = layout.fade_frames if layout.closed else 0
     body_N = whole_N[first - fade : first + layout.out_frames]
     closed_N = np.roll(close_loop(body_N, layout.out_frames, fade), -fade)
-    return soft_limit(closed_N).astype(np.float32)
+    return limit(closed_N.astype(np.float32), rate_hz, circular=layout.closed)
 
 
-def _opened(whole_N: NDArray[np.float32], first: int, layout: Layout) -> NDArray[np.float32]:
-    return soft_limit(whole_N[first - layout.fade_frames : first + layout.out_frames])
-
-
-def soft_limit(audio_N: NDArray[np.float32], knee: float = 0.89) -> NDArray[np.float32]:
-    """Leave samples below the knee alone and bend those above it towards 1."""
-    size = np.abs(audio_N)
-    over = np.maximum(size - knee, 0.0) / (1.0 - knee)
-    bent = np.minimum(size, knee) + (1.0 - knee) * np.tanh(over)
-    return np.asarray(np.sign(audio_N) * bent, np.float32)
+def _opened(whole_N: Audio, first: int, layout: Layout, rate_hz: int) -> Audio:
+    open_N = whole_N[first - layout.fade_frames : first + layout.out_frames]
+    return limit(open_N, rate_hz, circular=False)

@@ -197,14 +197,12 @@ class IntensityReport(_Frozen):
     """How closely the loudness curve was met, from the rendered file.
 
     level_db: how loud the take is in the middle of each of so many equal parts of it, smoothed as
-    for the figures; empty in reports from before there was one. gain_db: by how much the whole take
-    was turned up, which is in all other figures.
+    for the figures; empty in reports from before there was one.
     """
 
     mse_db2: Measured
     correlation: Measured
     level_db: tuple[Measured, ...] = ()
-    gain_db: Measured = 0.0
 
 
 class MelodyReport(_Frozen):
@@ -229,7 +227,8 @@ class Report(_Frozen):
     """What was made and how closely it meets what was asked.
 
     `final`: False for a version that was heard while the search went on. `lowered`: what was made
-    less than asked because memory was short, "" for nothing.
+    less than asked because memory was short, "" for nothing. `gain_db`: by how much the whole take
+    was turned up, to its curve or to fit below full scale; it is in all other figures.
     """
 
     final: bool = True
@@ -240,6 +239,7 @@ class Report(_Frozen):
     wall_s: float
     iterations: int
     loss: tuple[Measured, ...]
+    gain_db: Measured = 0.0
     intensity: IntensityReport | None = None
     melody: MelodyReport | None = None
     structure: StructureReport | None = None

@@ -25,7 +25,7 @@ MODULES = tuple(sources())
 LIGHT = ("ditto_rt.limits", "ditto_rt.tags", "ditto_rt.spec", "ditto_rt.errors")
 CONTRACTS = (*LIGHT, "ditto_rt.model", "ditto_rt.timing", "ditto_rt.devices")
 SEARCH = ("ditto_rt.schedule", "ditto_rt.sampling", "ditto_rt.optimise")
-SOUND = ("ditto_rt.features", "ditto_rt.controls", "ditto_rt.targets")
+SOUND = ("ditto_rt.features", "ditto_rt.controls", "ditto_rt.targets", "ditto_rt.loudness")
 JOINTS = ("ditto_rt.layout", "ditto_rt.assemble")
 
 # Each part of the library: what else of the library it may import. Where a module is in several
@@ -46,6 +46,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "ditto_rt.sampling": ("ditto_rt.schedule", "ditto_rt.model"),
     "ditto_rt.optimise": ("ditto_rt.sampling", "ditto_rt.schedule", "ditto_rt.model"),
     "ditto_rt.features": (),
+    "ditto_rt.loudness": (),
     "ditto_rt.controls": ("ditto_rt.features", "ditto_rt.errors"),
     "ditto_rt.targets": ("ditto_rt.features", "ditto_rt.midi", "ditto_rt.timing", *LIGHT),
     "ditto_rt.measure": ("ditto_rt.targets", "ditto_rt.timing", *LIGHT),

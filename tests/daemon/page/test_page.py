@@ -35,8 +35,8 @@ def render(bench: Bench, slot: int) -> None:
     """Let the engine make a take of what is set, with a measured level."""
     bench.desk.submit(slot, Asker((SENDER,), "/ditto/render"))
     order = bench.rendering()
-    figures = IntensityReport(mse_db2=4.0, correlation=0.9, level_db=LEVEL_DB, gain_db=-5.24)
-    made = report().model_copy(update={"intensity": figures})
+    figures = IntensityReport(mse_db2=4.0, correlation=0.9, level_db=LEVEL_DB)
+    made = report().model_copy(update={"intensity": figures, "gain_db": -5.24})
     bench.desk.on_event(Published(id=order.id, version=order.version, report=made))
     bench.desk.on_event(Finished(id=order.id))
 
