@@ -131,6 +131,7 @@ class Metrics(Collector):
         yield _gauge("ditto_audio_on", "1 where a device plays.", output.state == "on")
         yield _count("ditto_audio_underruns", "Told by the device, this stream.", clock.underruns)
         yield _count("ditto_audio_late_changes", "Changes that came late.", clock.late)
+        yield _count("ditto_audio_clipped_frames", "Louder than full scale.", clock.clipped)
         block_s = clock.block_frames / stage.transport.rate_hz
         yield _gauge("ditto_audio_block_seconds", "What the device asks for at once.", block_s)
         yield _gauge("ditto_audio_latency_seconds", "As the device tells it.", output.latency_s)

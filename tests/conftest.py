@@ -7,6 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from daemon.audio.store import keep_compiled_code
+
+# As in the audio process: what another layout of its memory was compiled for would be called else.
+keep_compiled_code()
+
 
 @pytest.fixture
 def program() -> Callable[[str], str]:

@@ -246,8 +246,10 @@ def _clock(stream: Any, memory: "Memory", voices: "Voices") -> Clock:
         if blocks == int(state["begun"]):
             break
     memory.state["reported"] += 1
-    block, underruns, late = (int(state[name]) for name in ("block", "underruns", "late"))
-    return Clock(frame, at_ns - _ahead_ns(stream), block, underruns, late, voices.rides_db())
+    names = ("block", "underruns", "late", "clipped")
+    block, underruns, late, clipped = (int(state[name]) for name in names)
+    due_ns = at_ns - _ahead_ns(stream)
+    return Clock(frame, due_ns, block, underruns, late, voices.rides_db(), clipped)
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ STATE = np.dtype(
         ("blocks", "i8"),
         ("underruns", "i8"),
         ("late", "i8"),  # changes that came after their time
+        ("clipped", "i8"),  # frames louder than full scale
         ("head", "i8"),  # commands taken
         ("tail", "i8"),  # commands given
         ("channels", "i8"),

@@ -234,6 +234,15 @@ def _add(out_NC: Any, voice: Any, take_N: Any, gain: Any, first: int, ramp: int)
             out_NC[frame - first, channel] += np.float32(sample)
 
 
+def _count_clipped(out_NC: Any) -> int:
+    """Return the frames that a sound card would clip. They stay: JACK takes them on as they are."""
+    clipped = 0
+    for frame in range(out_NC.shape[0]):
+        # All channels play the same.
+        clipped += abs(out_NC[frame, 0]) > np.float32(1)
+    return clipped
+
+
 def _mix(out_NC: Any, state: Any, ring: Any, voices_SV: Any, gains_S: Any, takes_SVN: Any) -> None:
     """Fill a block (N, C) and move time on by its length."""
     frames = out_NC.shape[0]
@@ -244,6 +253,7 @@ def _mix(out_NC: Any, state: Any, ring: Any, voices_SV: Any, gains_S: Any, takes
         turn(gains_S[slot], first, frames, ramp)
         for voice in range(VOICES):
             add(out_NC, voices_SV[slot, voice], takes_SVN[slot, voice], gains_S[slot], first, ramp)
+    state[0].clipped += count_clipped(out_NC)
     state[0].block = frames
     state[0].blocks += 1
     state[0].frame = first + frames
@@ -269,4 +279,5 @@ turn = compiled(_turn)
 pass_start = compiled(_pass_start)
 index_of = compiled(_index_of)
 add = compiled(_add)
+count_clipped = compiled(_count_clipped)
 mix = compiled(_mix)

@@ -122,7 +122,8 @@ class Silent:
 class Clock:
     """Frame `frame` was asked for at `at_ns`; counts since the start of the stream.
 
-    rides_db: by how much each slot's take is moved where it is moved most.
+    rides_db: by how much each slot's take is moved where it is moved most. clipped: frames in which
+    the slots together were louder than full scale.
     """
 
     frame: int
@@ -131,6 +132,7 @@ class Clock:
     underruns: int
     late: int
     rides_db: tuple[float, ...] = ()
+    clipped: int = 0
 
 
 @dataclass(frozen=True)

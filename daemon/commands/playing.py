@@ -78,6 +78,7 @@ async def _audio(office: Office, errand: Errand) -> None:
         clock.underruns,
         clock.late,
         output.text,
+        clock.clipped,
     )
 
 

@@ -49,6 +49,7 @@ def snapshot(office: Office, uptime_s: float) -> object:
                 **asdict(stage.output),
                 "underruns": stage.clock.underruns,
                 "late": stage.clock.late,
+                "clipped": stage.clock.clipped,
                 "bpm": float(stage.transport.bpm),
                 "beat": float(stage.transport.beat_at(stage.now())),
                 "running": stage.transport.running,

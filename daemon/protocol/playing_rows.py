@@ -79,6 +79,9 @@ REPLIES = (
             integer("underruns", "gaps that the device has told of since it was opened"),
             integer("late", "changes that came after their beat since then"),
             text("text", "why nothing can be heard, '' where something can"),
+            integer(
+                "clipped", "frames louder than full scale since then: a slot's gain is too high"
+            ),
         ),
         "",
     ),

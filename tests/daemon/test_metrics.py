@@ -83,12 +83,13 @@ def test_renders_and_processes(bench: Bench) -> None:
 def test_the_callback_times_are_a_histogram_and_quantiles(bench: Bench) -> None:
     metrics = metrics_of(bench)
     bench.stage.on_event(Opened("card", 48_000, 2, 0.01))
-    bench.stage.on_event(Clock(0, 0, 480, 5, 2))
+    bench.stage.on_event(Clock(0, 0, 480, 5, 2, clipped=3))
     # Bins 110 and 120: 2**13 * 14 ns and 2**15 * 8 ns, so at most 123 and 295 us.
     metrics.meter = Meter(Times(30_000_000, 290_000, ((110, 990), (120, 10))), Times())
     found = scraped(metrics)
     assert found["ditto_audio_underruns_total",] == 5
     assert found["ditto_audio_late_changes_total",] == 2
+    assert found["ditto_audio_clipped_frames_total",] == 3
     assert found["ditto_audio_block_seconds",] == 0.01
     assert found["ditto_audio_callback_seconds_count",] == 1000
     assert found["ditto_audio_callback_seconds_bucket", "0.000131072"] == 990

@@ -32,6 +32,22 @@ def test_a_launch_is_on_its_exact_sample_and_loops_without_end() -> None:
     assert rig.late() == 0
 
 
+def test_frames_beyond_full_scale_are_counted_and_stay_as_they_are() -> None:
+    rig, audio = Rig(2), np.full(LENGTH, 0.6, np.float32)
+    rig.start(audio, 300)
+    rig.play(2000)
+    assert rig.memory.state["clipped"][0] == 0
+    rig.start(-audio, 2500, slot=1)
+    rig.play(1000)
+    assert rig.memory.state["clipped"][0] == 0
+    rig.start(audio, 3500, slot=2)
+    rig.start(audio, 3500, slot=3)
+    # 0.6 - 0.6 + 0.6 + 0.6 from frame 3500 on, and a little before, where both come in.
+    heard = rig.play(1000)
+    assert heard[-1] == np.float32(1.2)
+    assert rig.memory.state["clipped"][0] == np.count_nonzero(heard > 1) > 500
+
+
 @settings(max_examples=40, deadline=None)
 @given(at=st.integers(FADE, 3000), block=st.integers(1, 700), length=st.integers(300, 2000))
 def test_blocks_of_any_length_give_the_same(at: int, block: int, length: int) -> None:

@@ -19,7 +19,7 @@ ORDERS = (
 EVENTS = (
     wire.Opened("system", 48_000, 2, 0.01),
     wire.Silent("none"),
-    wire.Clock(1, 2, 3, 4, 5, (0.0, -6.5)),
+    wire.Clock(1, 2, 3, 4, 5, (0.0, -6.5), 6),
     wire.Meter(wire.Times(5, 3, ((7, 2), (9, 1))), wire.Times()),
     wire.Trouble(1, "t"),
 )
