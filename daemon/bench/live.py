@@ -64,10 +64,9 @@ class Set:
 
 def ask(live: Set, peer: Peer, kind: str, slot: int, first_beat: float | None) -> float:
     """Send one command and note what was promised; return its beat."""
-    began = time.perf_counter()
     quantum = () if kind == "rollback" else (slot, 1.0)
-    address, values = peer.ask(f"/ditto/{kind}", *(quantum or (slot,)))
-    live.answers_ms.append(1e3 * (time.perf_counter() - began))
+    (address, values), answer_ms = peer.timed(f"/ditto/{kind}", *(quantum or (slot,)))
+    live.answers_ms.append(answer_ms)
     if address != "/ditto/done":
         raise ValueError(f"{kind} was refused: {values}")
     beat = float(values[4] if kind != "stop" else values[3])

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -23,6 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 Reply = tuple[str, list[Any]]
 
 AUDIO = "/ditto/audio.reply"
+
+# SO_TIMESTAMPNS, for which Python has no name: Linux says when a datagram came in.
+_STAMPED = 35
+_STAMP = struct.Struct("qq")
 
 # What a measurement asks of the built-in model is small: short takes, few steps.
 QUALITY = "[render]\nsteps = 3\nsearch_steps = 2\niterations = 1\n"
@@ -45,6 +50,10 @@ class Peer:
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**22)
         self.socket.bind(("127.0.0.1", 0))
         self.port = int(self.socket.getsockname()[1])
+        if sys.platform == "linux":
+            self.socket.setsockopt(socket.SOL_SOCKET, _STAMPED, 1)
+        # When the last reply came in, by the system's clock of the day.
+        self.arrived_ns = 0
 
     def send(self, address: str, *values: Any) -> None:
         """Send a message; types as python-osc chooses them."""
@@ -61,10 +70,21 @@ class Peer:
         """Return the next reply, None where none comes in time."""
         self.socket.settimeout(max(0.001, limit_s))
         try:
-            message = OscMessage(self.socket.recv(65_536))
+            message = OscMessage(self._datagram())
         except TimeoutError:
             return None
         return message.address, list(message.params)
+
+    def _datagram(self) -> bytes:
+        if sys.platform != "linux":
+            datagram = self.socket.recv(65_536)
+            self.arrived_ns = time.time_ns()
+            return datagram
+        datagram, stamps, _, _ = self.socket.recvmsg(65_536, socket.CMSG_SPACE(_STAMP.size))
+        ((_, _, stamp),) = stamps
+        seconds, rest_ns = _STAMP.unpack(stamp)
+        self.arrived_ns = 1_000_000_000 * seconds + rest_ns
+        return datagram
 
     def drain(self) -> int:
         """Throw away what has come in; return how many replies."""
@@ -91,6 +111,15 @@ class Peer:
         ends = ("/ditto/done", "/ditto/fail", "/ditto/pong", "/ditto/synced")
         answers = ("/ditto/status.reply", "/ditto/version.reply", "/ditto/slot/get.reply", AUDIO)
         return self.until(*ends, *answers, limit_s=limit_s)[-1]
+
+    def timed(self, address: str, *values: Any) -> tuple[Reply, float]:
+        """Send a command; return the reply and the milliseconds until it came in.
+
+        On Linux that is without what this process waits for a core to look at it.
+        """
+        began_ns = time.time_ns()
+        reply = self.ask(address, *values)
+        return reply, (self.arrived_ns - began_ns) / 1e6
 
     def close(self) -> None:
         """Give the port back."""
