@@ -20,7 +20,7 @@ from ditto_rt.spec import Job
 from ditto_rt.timing import frame_count
 
 RMS_HOP = 512
-# What a take may be turned down or up by as a whole; further up, its peaks would be bent audibly.
+# What a take may be turned down or up by as a whole; further up, more than peaks would be held.
 FADER_DB = (-60.0, 6.0)
 # Of the attacks that a form should leave alone, beside the form's own loss.
 ATTACKS_WEIGHT = 1.0

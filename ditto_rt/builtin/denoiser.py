@@ -10,16 +10,17 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 from ditto_rt.builtin.latent import COMPONENTS
+from ditto_rt.builtin.unet import marks, unet_class
 from ditto_rt.limits import GUIDANCE
 from ditto_rt.tags import GENRES, MOODS
+
+UNet2DConditionModel = unet_class(marks())
 
 TOKEN_WIDTH = 192
 # Periods in beats: a sixteenth, an eighth, a beat, two beats, a bar of four, four bars.
@@ -114,7 +115,7 @@ class Denoiser(nn.Module):
         """Attention sits on the two lower levels, where a step is cheap (docs/model.md)."""
         super().__init__()
         self.tokens = TagTokens()
-        unet: Any = UNet2DConditionModel(  # type: ignore[no-untyped-call]
+        unet = UNet2DConditionModel(
             in_channels=COMPONENTS + 2 * len(GRID_PERIODS_BEATS),
             out_channels=COMPONENTS,
             block_out_channels=channels,
