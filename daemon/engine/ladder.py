@@ -69,7 +69,7 @@ def note(error: BaseException) -> None:
 
 def is_spoilt() -> bool:
     """Return whether only a new process will be as fast as this one was."""
-    return not torch.backends.mkldnn.enabled
+    return torch.backends.mkldnn.is_available() and not torch.backends.mkldnn.enabled
 
 
 def free() -> None:
