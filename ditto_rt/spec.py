@@ -6,7 +6,7 @@ full-scale square wave is 0 dB).
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -246,6 +246,16 @@ class Report(_Frozen):
     seam: SeamReport
     model: str
     device: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_older(cls, given: Any) -> Any:
+        """Take a report in which the gain still stood beside the curve, as saved scenes hold."""
+        curve = given.get("intensity") if isinstance(given, dict) else None
+        if not isinstance(curve, dict) or "gain_db" not in curve:
+            return given
+        rest = {name: value for name, value in curve.items() if name != "gain_db"}
+        return {"gain_db": curve["gain_db"], **given, "intensity": rest}
 
 
 def sentence(error: ValidationError) -> str:

@@ -69,7 +69,8 @@ def note(error: BaseException) -> None:
 
 def is_spoilt() -> bool:
     """Return whether only a new process will be as fast as this one was."""
-    return torch.backends.mkldnn.is_available() and not torch.backends.mkldnn.enabled
+    has_it: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return has_it and not torch.backends.mkldnn.enabled
 
 
 def free() -> None:
