@@ -1,9 +1,9 @@
 """Why a port cannot be bound, and who holds it: read from /proc, where there is one."""
 
-import contextlib
 import errno
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -57,7 +57,7 @@ def _has_socket(process: Path, inodes: set[str]) -> bool:
 
 
 def open_files(process: Path) -> Iterator[str]:
-    """Yield what the open files of ``process`` (its folder under /proc) point at.
+    """Yield what the open files of `process` (its folder under /proc) point at.
 
     Nothing of a process that has ended or belongs to another user; files that it closes meanwhile
     are left out.
@@ -67,7 +67,7 @@ def open_files(process: Path) -> Iterator[str]:
     except OSError:
         return
     for link in links:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             yield os.readlink(link)
 
 

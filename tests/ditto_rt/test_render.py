@@ -166,7 +166,7 @@ def test_a_take_that_is_too_loud_is_turned_down_and_not_bent(model: Builtin) -> 
     take = _take(job, model)
     assert take.report.gain_db < -6
     assert 0.8 < np.abs(take.audio_N).max() <= CEILING
-    # What is made louder than full scale on purpose has hardly anything at the ceiling either.
+    # A limiter is at the ceiling at a peak; what is bent stays there for as long as it is loud.
     assert np.mean(np.abs(take.audio_N) > 0.99 * CEILING) < 2e-3
 
 
